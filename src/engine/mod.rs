@@ -1,0 +1,7 @@
+//! Whole populations scored under one set of options.
+
+mod options;
+mod record;
+
+pub use options::{Device, LogSynflowForm, Options};
+pub use record::{Record, Score, Status};

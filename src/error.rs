@@ -1,0 +1,185 @@
+//! The one error type of the library. Every variant prints as full sentences: what was expected, what was found, what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The library's result type.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong in the library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A cell's text does not follow its encoding.
+    #[error("The cell {text:?} is malformed at position {position}: expected {expected}, found {found}. A cell looks like |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or is an index from 0 to 15624.")]
+    CellSyntax {
+        /// The text as given.
+        text: String,
+        /// Byte offset, counted from 0, of the first character that does not fit.
+        position: usize,
+        /// What would have been right there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A string of the NATS-Bench size search space (`64:64:32:16:8`).
+    #[error("{text:?} names a network of the NATS-Bench size search space (channels per layer). etnas scores the topology search space: give a string such as |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or an index from 0 to 15624.")]
+    SizeSpaceCell {
+        /// The text as given.
+        text: String,
+    },
+    /// An index outside the space.
+    #[error(
+        "The cell index {found} does not exist: expected a whole number from 0 to 15624, the order of NATS-Bench."
+    )]
+    CellIndex {
+        /// The index as given.
+        found: String,
+    },
+    /// A name that is not in its list.
+    #[error("{}", unknown_name(kind, found, allowed))]
+    UnknownName {
+        /// What is named, in the singular: `measure`, `data set`, `operation`.
+        kind: &'static str,
+        /// The name as given.
+        found: String,
+        /// The names that exist.
+        allowed: Vec<String>,
+    },
+    /// An option's value, or a combination of options, that cannot be carried out.
+    #[error("{what}: expected {expected}, found {found}. {remedy}")]
+    Options {
+        /// The option or the rule.
+        what: String,
+        /// What would be right.
+        expected: String,
+        /// What was given.
+        found: String,
+        /// What to do, a sentence.
+        remedy: String,
+    },
+    /// A data file whose content is not what it should be.
+    #[error("{what}: expected {expected}, found {found}. {remedy}")]
+    Data {
+        /// The file (or the part of it).
+        what: String,
+        /// What would be right.
+        expected: String,
+        /// What stands there.
+        found: String,
+        /// What to do, a sentence.
+        remedy: String,
+    },
+    /// An input that cannot be opened at all.
+    #[error("Cannot read {}: {source}. Check the path and its permissions.", path.display())]
+    Unreadable {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// An output path that cannot be created.
+    #[error("Cannot write {}: {source}. Choose a file in a folder that exists and that you may write to.", path.display())]
+    Unwritable {
+        /// The path as given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Reading or writing failed midway.
+    #[error("Input or output failed while {action}: {source}. What was written so far is valid.")]
+    Io {
+        /// What was being done, as in "writing the records".
+        action: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A device that was asked for and cannot be had.
+    #[error("The device {asked} cannot be used: {reason}. {remedy}")]
+    Device {
+        /// The device as asked for.
+        asked: String,
+        /// Why not.
+        reason: String,
+        /// What to do, a sentence.
+        remedy: String,
+    },
+    /// The caller cancelled the work.
+    #[error("Interrupted; what was written so far is valid.")]
+    Interrupted,
+    /// A broken promise inside the library.
+    #[error("Internal error: {0}. Please report this with the command you ran.")]
+    Internal(String),
+}
+
+impl Error {
+    /// The process exit code: 1 failure of input/output or of the program, 2 wrong use or wrong data, 3 device, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Io { .. } | Error::Internal(_) => 1,
+            Error::Device { .. } => 3,
+            Error::Interrupted => 130,
+            _ => 2,
+        }
+    }
+
+    /// Wrong content of the data file at `path`.
+    pub fn data(path: &Path, expected: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::Data {
+            what: format!("The file {}", path.display()),
+            expected: expected.into(),
+            found: found.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// A wrong option or combination of options.
+    pub fn options(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Error::Options { what: what.into(), expected: expected.into(), found: found.into(), remedy: remedy.into() }
+    }
+}
+
+/// The allowed name nearest to `found`, if one is near enough to be a slip of the pen.
+pub fn nearest<'a>(found: &str, allowed: &'a [String]) -> Option<&'a str> {
+    let found = found.to_lowercase().replace('_', "-");
+    allowed
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&found, &name.to_lowercase().replace('_', "-")), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.as_str())
+}
+
+fn unknown_name(kind: &str, found: &str, allowed: &[String]) -> String {
+    let hint = nearest(found, allowed).map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+    format!("There is no {kind} called {found:?}.{hint} Known: {}.", allowed.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|s| s.to_string()).collect()
+    }
+
+    #[test]
+    fn unknown_names_suggest_the_nearest() {
+        let e = Error::UnknownName { kind: "measure", found: "nawsot".into(), allowed: names(&["naswot", "degree"]) };
+        assert_eq!(e.to_string(), "There is no measure called \"nawsot\". Did you mean naswot? Known: naswot, degree.");
+        assert_eq!(nearest("zzz", &names(&["naswot"])), None);
+    }
+
+    #[test]
+    fn exit_codes_follow_the_contract() {
+        assert_eq!(Error::Internal("x".into()).exit_code(), 1);
+        assert_eq!(Error::CellIndex { found: "-1".into() }.exit_code(), 2);
+        assert_eq!(Error::Device { asked: "cuda".into(), reason: "no".into(), remedy: "x".into() }.exit_code(), 3);
+        assert_eq!(Error::Interrupted.exit_code(), 130);
+    }
+}

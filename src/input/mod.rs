@@ -1,0 +1,31 @@
+//! What the networks are fed: batches of images, and LossSlope's regression task.
+
+mod dataset;
+mod regression;
+
+pub use dataset::Dataset;
+pub use regression::{RegressionTask, STEPS};
+
+/// Where images come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The embedded photographs.
+    Photos,
+    /// Gaussian noise, drawn by the data seed.
+    Noise,
+    /// A data set's file or directory, or a safetensors batch.
+    Path(std::path::PathBuf),
+}
+
+/// Images as the network sees them, normalised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Number of images.
+    pub count: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Width in pixels.
+    pub width: usize,
+    /// `[count, 3, height, width]`, row-major.
+    pub pixels: Vec<f32>,
+}

@@ -1,0 +1,33 @@
+//! etnas scores the neural architectures of the NATS-Bench topology space without training them, and searches the space.
+//!
+//! Measures: naswot, LogSynflow, Synflow, Degree, LossSlope and the distance to the utopian point. Search: ET-NAS (Mereu,
+//! Mantegna, Scagliola) in the paper's two readings, with its variants NO DEGREE and RANK.
+//!
+//! The rooms, from the ground up; a room uses only what stands below it:
+//!
+//! * [`error`], [`random`]: the one error type; seeds and streams.
+//! * [`space`]: cells, their encodings, graph, Degree, counts, mutation, and the network around them.
+//! * [`weights`]: every initial weight as a pure function of its seed and its place, or read from a file.
+//! * [`input`]: images, from data sets, from a tensor file, or the embedded photographs; LossSlope's regression task.
+//! * [`plan`]: what of a cell's network must be computed for a measure.
+//! * [`backend`]: the seam between measures and the machines that compute them; [`reference`](mod@reference) is the plain
+//!   f64 truth, [`cpu`] the engine for processors.
+//! * [`measure`]: what the measures are, from raw numbers to scores.
+//! * [`engine`]: whole populations scored under one set of options.
+//! * [`table`]: accuracies and published scores to look up.
+//! * [`search`]: the search methods, over any source of scores.
+//! * [`report`]: records and their formats. [`cli`]: the command line.
+
+#![deny(missing_docs)]
+
+pub mod backend;
+pub mod engine;
+pub mod error;
+pub mod input;
+pub mod measure;
+pub mod random;
+pub mod space;
+pub mod tensor_file;
+pub mod weights;
+
+pub use error::{Error, Result};

@@ -1,0 +1,22 @@
+//! What several test files need.
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+
+/// A file of the folder with tables, images and golden files (`ETNAS_SHARED`, default `../shared`). Where it is absent the
+/// test says so and ends; `.ci/run` fails if the folder exists and a test said so.
+pub fn shared(file: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("ETNAS_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let path = root.join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is absent; set ETNAS_SHARED to the folder that has it.", path.display());
+    None
+}
+
+/// A file of `tests/golden`.
+pub fn golden(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+}
