@@ -21,10 +21,12 @@
 #![deny(missing_docs)]
 
 pub mod backend;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod input;
 pub mod measure;
+pub mod plan;
 pub mod random;
 pub mod space;
 pub mod tensor_file;
