@@ -4,6 +4,7 @@ mod common;
 
 use etnas::input::Dataset;
 use etnas::measure::Measure;
+use etnas::random::Stream;
 use etnas::space::Cell;
 use etnas::table::{test_column, Accuracies, ScoreTable, COLUMNS};
 use etnas::Error;
@@ -150,7 +151,8 @@ fn bad_tables_are_refused_with_file_line_and_column() {
     let (_folder, path) = file(b"arch_index,cifar10_test200\n0,\xff\xfe\n");
     let text = Accuracies::open(&path).unwrap_err().to_string();
     assert!(text.contains("text in UTF-8 on line 2"), "{text}");
-    let noise: Vec<u8> = (0..5000u32).map(|i| (i * 2_654_435_761 >> 13) as u8).collect();
+    let mut stream = Stream::new(1, &[]);
+    let noise: Vec<u8> = (0..5000).map(|_| stream.bits() as u8).collect();
     let (folder, path) = file(noise);
     assert!(Accuracies::open(&path).is_err());
     for unreadable in [folder.path().join("absent.csv"), folder.path().to_path_buf()] {

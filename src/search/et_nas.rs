@@ -14,8 +14,8 @@ use crate::random::Stream;
 use std::time::Instant;
 
 impl EtNas {
-    /// Runs the search. Its decisions come from the stream of (`search_seed`, `run`): run r is the same search however many
-    /// others there are.
+    /// Runs the search. Its decisions come from the stream of (`search_seed`, `run`): run r is the same search however
+    /// many others there are.
     ///
     /// # Errors
     /// Those of [`EtNas::check`], a source that lacks LogSynflow or naswot, and whatever the source of scores reports.
@@ -102,8 +102,9 @@ mod tests {
         assert_eq!((toy.count(Measure::LogSynflow), outcome.evaluations.naswot), (SPACE_SIZE, 72));
         let notes = outcome.notes().join(" ");
         assert!(notes.contains("every isomorphism class") && notes.contains("No child was accepted"), "{notes}");
-        let (stalled, _) = run(&EtNas { preset: Preset::Algorithm1, ..EtNas::default() }, 2, 0);
-        assert!(stalled.notes()[0].contains("10000 mutants in a row were rejected"), "{:?}", stalled.notes());
+        let algorithm1 = EtNas { preset: Preset::Algorithm1, ..EtNas::default() };
+        let stalled = algorithm1.run(&mut Toy::network_like(), 2, 0).unwrap();
+        assert!(stalled.notes()[0].contains("1000 mutants in a row were rejected"), "{:?}", stalled.notes());
     }
 
     #[test]

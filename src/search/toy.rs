@@ -23,6 +23,14 @@ impl Toy {
         Toy::with(|measure, cell| 1.0 + derive(cell.index() as u64, measure.name()) as f64)
     }
 
+    /// Values that grow with the number of convolutions, as a network's do.
+    pub fn network_like() -> Toy {
+        Toy::with(|measure, cell| {
+            let noise = derive(cell.index() as u64, measure.name()) as f64 / f64::from(u32::MAX);
+            1.0 + cell.conv_edges(None) as f64 + noise
+        })
+    }
+
     /// Values of a function.
     pub fn with(function: impl Fn(Measure, &Cell) -> f64 + 'static) -> Toy {
         Toy { function: Box::new(function), asked: Vec::new(), has_loss_slope: true }
