@@ -28,7 +28,9 @@ pub mod input;
 pub mod measure;
 pub mod plan;
 pub mod random;
+pub mod search;
 pub mod space;
+pub mod table;
 pub mod tensor_file;
 pub mod weights;
 
