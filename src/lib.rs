@@ -26,6 +26,7 @@ pub mod error;
 pub mod input;
 pub mod measure;
 pub mod random;
+pub mod reference;
 pub mod space;
 pub mod tensor_file;
 pub mod weights;
