@@ -29,6 +29,7 @@ pub mod measure;
 pub mod plan;
 pub mod random;
 pub mod search;
+pub mod reference;
 pub mod space;
 pub mod table;
 pub mod tensor_file;
