@@ -178,3 +178,174 @@ unsafe fn tap<V: Vector, const I: usize>(g: &Geometry, from: *const f32, d: *con
     }
     I
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::{pack_backward, pack_forward, padded_channels, padded_len};
+    use super::super::maps::{inner_rows, relu_padded};
+    use super::super::simd::Isa;
+    use super::*;
+    use crate::random::Stream;
+
+    /// One convolution of random numbers, its sizes, and plain f64 loops over it.
+    struct Case {
+        kernel: usize,
+        stride: usize,
+        inputs: usize,
+        outputs: usize,
+        size: (usize, usize),
+        source: Vec<f32>,
+        weights: Vec<f32>,
+        d: Vec<f32>,
+    }
+
+    impl Case {
+        fn new(kernel: usize, stride: usize, inputs: usize, outputs: usize, size: (usize, usize)) -> Case {
+            let mut stream = Stream::new(std::process::id().into(), &[kernel as u64, size.1 as u64]);
+            let mut random = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.symmetric(1.0)).collect() };
+            let (h, w) = size;
+            Case {
+                kernel,
+                stride,
+                inputs,
+                outputs,
+                size,
+                source: random(h * stride * w * stride * inputs),
+                weights: random(outputs * inputs * kernel * kernel),
+                d: random(h * w * outputs),
+            }
+        }
+
+        /// Calls `visit(source, weight, output)` with the positions of each product.
+        fn products(&self, mut visit: impl FnMut(usize, usize, usize)) {
+            let (h, w) = self.size;
+            let (hs, ws, k) = (h * self.stride, w * self.stride, self.kernel);
+            for y in 0..h * w {
+                let (y, x) = (y / w, y % w);
+                for t in 0..k * k {
+                    let (sy, sx) = (y * self.stride + t / k, x * self.stride + t % k);
+                    let inside = (k / 2..hs + k / 2).contains(&sy) && (k / 2..ws + k / 2).contains(&sx);
+                    for (o, i) in (0..self.outputs * self.inputs).map(|oi| (oi / self.inputs, oi % self.inputs)) {
+                        if inside {
+                            let source = ((sy - k / 2) * ws + sx - k / 2) * self.inputs + i;
+                            visit(source, (o * self.inputs + i) * k * k + t, (y * w + x) * self.outputs + o);
+                        }
+                    }
+                }
+            }
+        }
+
+        fn padded(&self) -> Vec<f32> {
+            let size = (self.size.0 * self.stride, self.size.1 * self.stride);
+            let mut padded = vec![f32::NAN; padded_len(size.0, size.1, self.inputs)];
+            let rows = inner_rows(&mut padded, size, self.inputs);
+            rows.zip(self.source.chunks_exact(size.1 * self.inputs)).for_each(|(to, from)| to.copy_from_slice(from));
+            padded
+        }
+
+        fn geometry(&self) -> (Geometry, usize) {
+            Geometry::over_padded(self.kernel, self.stride, self.inputs, self.size, self.outputs)
+        }
+    }
+
+    fn cases() -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (kernel, stride) in [(3, 1), (1, 1), (3, 2)] {
+            for size in [(4, 32), (3, 16), (8, 8), (4, 4), (2, 2), (1, 1), (2, 7), (5, 13)] {
+                cases.push(Case::new(kernel, stride, 16, 32, size));
+            }
+            cases.push(Case::new(kernel, stride, 64, 48, (2, 9)));
+        }
+        cases
+    }
+
+    #[track_caller]
+    fn close(found: &[f32], expected: &[f64], terms: usize) {
+        assert_eq!(found.len(), expected.len());
+        let bound = 1e-7 * terms as f64;
+        for (at, (x, y)) in found.iter().zip(expected).enumerate() {
+            assert!((f64::from(*x) - y).abs() <= bound, "element {at}: {x} instead of {y}");
+        }
+    }
+
+    #[test]
+    fn forward_is_its_definition() {
+        for case in cases() {
+            let mut expected = vec![0.0f64; case.d.len()];
+            case.products(|s, w, o| expected[o] += f64::from(case.source[s]) * f64::from(case.weights[w]));
+            let shape = [case.outputs, case.inputs, case.kernel, case.kernel];
+            let packed = pack_forward(&case.weights, shape, case.inputs);
+            let (geometry, start) = case.geometry();
+            for isa in Isa::available() {
+                let mut out = vec![f32::NAN; case.d.len()];
+                forward(isa, &geometry, &case.padded()[start..], &packed, &mut out);
+                close(&out, &expected, 9 * case.inputs);
+            }
+        }
+    }
+
+    #[test]
+    fn data_gradient_is_the_adjoint() {
+        for case in cases() {
+            let mut expected = vec![0.0f64; case.source.len()];
+            case.products(|s, w, o| expected[s] += f64::from(case.d[o]) * f64::from(case.weights[w]));
+            let shape = [case.outputs, case.inputs, case.kernel, case.kernel];
+            let packed = pack_forward(&case.weights, shape, case.inputs);
+            let mut turned = vec![f32::NAN; packed.len()];
+            pack_backward(&packed, case.outputs, case.inputs, case.kernel, &mut turned);
+            let size = (case.size.0 * case.stride, case.size.1 * case.stride);
+            let mut spread = vec![f32::NAN; padded_len(size.0, size.1, case.outputs)];
+            super::super::synflow::spread(&case.d, case.size, case.stride, case.outputs, &mut spread);
+            let (geometry, start) = Geometry::over_padded(case.kernel, 1, case.outputs, size, case.inputs);
+            for isa in Isa::available() {
+                let mut out = vec![f32::NAN; case.source.len()];
+                forward(isa, &geometry, &spread[start..], &turned, &mut out);
+                close(&out, &expected, 9 * case.outputs);
+            }
+        }
+    }
+
+    #[test]
+    fn weight_gradient_is_its_definition_and_adds() {
+        for case in cases() {
+            let mut expected = vec![0.0f64; case.weights.len()];
+            case.products(|s, w, o| expected[w] += f64::from(case.d[o]) * f64::from(case.source[s]));
+            let shape = [case.outputs, case.inputs, case.kernel, case.kernel];
+            let expected: Vec<f32> = expected.iter().map(|g| *g as f32 + 0.5).collect();
+            let expected = pack_forward(&expected, shape, case.inputs);
+            let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+            let (geometry, start) = case.geometry();
+            for isa in Isa::available() {
+                let mut dw = vec![0.5; expected.len()];
+                weight_gradient(isa, &geometry, &case.padded()[start..], &case.d, &mut dw);
+                close(&dw, &expected, case.size.0 * case.size.1 + 20);
+            }
+        }
+    }
+
+    #[test]
+    fn fused_sets_give_equal_bits() {
+        let case = Case::new(3, 1, 32, 32, (16, 16));
+        let packed = pack_forward(&case.weights, [32, 32, 3, 3], padded_channels(32));
+        let (geometry, start) = case.geometry();
+        let mut results = Vec::new();
+        for isa in Isa::available().into_iter().filter(|isa| *isa != Isa::Portable) {
+            let mut out = vec![f32::NAN; case.d.len()];
+            forward(isa, &geometry, &case.padded()[start..], &packed, &mut out);
+            let mut dw = vec![0.0; packed.len()];
+            weight_gradient(isa, &geometry, &case.padded()[start..], &case.d, &mut dw);
+            results.push((out, dw));
+        }
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[test]
+    fn relu_before_a_convolution_clears_the_border() {
+        let mut padded = vec![f32::NAN; padded_len(3, 5, 16)];
+        let map: Vec<f32> = (0..3 * 5 * 16).map(|i| if i % 3 == 0 { -1.0 } else { i as f32 }).collect();
+        relu_padded(Isa::detect(), &map, (3, 5), &mut padded);
+        assert!(padded.iter().all(|x| *x >= 0.0));
+        let (kept, sum) = (map.iter().filter(|x| **x > 0.0).sum::<f32>(), padded.iter().sum::<f32>());
+        assert_eq!(kept, sum);
+    }
+}

@@ -219,3 +219,95 @@ fn codes_body<V: Vector>(value: &[f32], words: &mut [u64]) {
 fn distance_body<V: Vector>(a: &[u64], b: &[u64]) -> u64 {
     a.iter().zip(b).map(|(a, b)| u64::from((a ^ b).count_ones())).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::padded_len;
+    use super::super::simd::Isa;
+    use super::*;
+    use crate::random::Stream;
+
+    const C: usize = 32;
+
+    fn random(n: usize, key: u64) -> Vec<f32> {
+        let mut stream = Stream::new(std::process::id().into(), &[key]);
+        (0..n).map(|_| stream.symmetric(1.0)).collect()
+    }
+
+    fn inner(a: &[f32], b: &[f32]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    }
+
+    #[test]
+    fn pool_counts_the_pixels_inside() {
+        for isa in Isa::available() {
+            for (h, w) in [(1, 1), (2, 2), (4, 4), (3, 7), (8, 8)] {
+                let map = random(h * w * C, 1);
+                let mut out = vec![2.0; map.len()];
+                add_pool(isa, &mut out, &map, (h, w), &mut vec![f32::NAN; (w + 2) * C]);
+                for at in 0..map.len() {
+                    let (y, x, c) = (at / C / w, at / C % w, at % C);
+                    let window: Vec<f64> = (y.saturating_sub(1)..(y + 2).min(h))
+                        .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(w)).map(move |x| (y * w + x) * C + c))
+                        .map(|at| f64::from(map[at]))
+                        .collect();
+                    let expected = 2.0 + window.iter().sum::<f64>() / window.len() as f64;
+                    assert!((f64::from(out[at]) - expected).abs() < 1e-6, "{isa:?} {h}×{w} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn adjoints_are_adjoint() {
+        for isa in Isa::available() {
+            let size = (6, 10);
+            let n = size.0 * size.1 * C;
+            let (x, y) = (random(n, 2), random(n, 3));
+            let columns = &mut vec![f32::NAN; (size.1 + 2) * C];
+            let (mut ax, mut ay) = (vec![0.0; n], vec![0.0; n]);
+            add_pool(isa, &mut ax, &x, size, columns);
+            add_pool_adjoint(isa, &mut ay, &y, size, columns);
+            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
+
+            let y = random(n / 4, 4);
+            let mut padded = vec![f32::NAN; padded_len(3, 5, C)];
+            average_padded(isa, &x, size, &mut padded);
+            let ax: Vec<f32> = inner_rows(&mut padded, (3, 5), C).flat_map(|row| row.to_vec()).collect();
+            let mut ay = vec![0.0; n];
+            add_average_adjoint(isa, &mut ay, &y, size);
+            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn codes_and_distances_count_bits() {
+        for isa in Isa::available() {
+            // 3 pixels of 16 channels: the last word is not full.
+            let (a, b) = (random(5 * 3 * 16, 5), random(5 * 3 * 16, 6));
+            let code = |map: &[f32]| {
+                let mut words = vec![u64::MAX; map.len().div_ceil(64)];
+                codes(isa, map, &mut words);
+                words
+            };
+            let expected = a.iter().zip(&b).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count() as u64;
+            assert!(expected > 0);
+            assert_eq!(distance(isa, &code(&a), &code(&b)), expected);
+            let special = [0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1.0, f32::NAN, f32::INFINITY, -f32::INFINITY];
+            let map: Vec<f32> = special.iter().chain(&special).copied().collect();
+            assert_eq!(code(&map), [0b0101_0100_0101_0100]);
+        }
+    }
+
+    #[test]
+    fn gates_pass_where_the_value_is_positive() {
+        for isa in Isa::available() {
+            let (value, d) = (random(160, 7), random(160, 8));
+            let mut out = vec![1.0; 160];
+            add_gated(isa, &mut out, &d, &value);
+            for i in 0..160 {
+                assert_eq!(out[i], 1.0 + if value[i] > 0.0 { d[i] } else { 0.0 });
+            }
+        }
+    }
+}

@@ -178,3 +178,101 @@ impl Gradient {
         gradient(isa, d, raw, mean, [&self.a, &self.b, &self.c]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::Isa;
+    use super::*;
+    use crate::random::Stream;
+
+    /// Maps of several images whose channel c has mean 10^(c mod 4) and deviation 10^−(c mod 5).
+    fn maps(images: usize, pixels: usize) -> Vec<Vec<f32>> {
+        let mut stream = Stream::new(std::process::id().into(), &[9]);
+        let mut pixel = |c: usize| {
+            let deviation = 10f64.powi(-((c % 5) as i32));
+            (10f64.powi((c % 4) as i32) + deviation * stream.normals()[0]) as f32
+        };
+        (0..images).map(|_| (0..pixels * BLOCK).map(|at| pixel(at % BLOCK)).collect()).collect()
+    }
+
+    #[test]
+    fn variance_of_near_constant_maps_keeps_its_precision() {
+        let (images, width, height) = (5, 8, 6);
+        let maps = maps(images, width * height);
+        for isa in Isa::available() {
+            let mut all = vec![[f64::NAN; 2]; images * BLOCK];
+            for (map, out) in maps.iter().zip(all.chunks_exact_mut(BLOCK)) {
+                moments(isa, map, width, out);
+            }
+            let mut affine = Affine::default();
+            affine.set(&all, (0, BLOCK), BLOCK, width * height, None);
+            for c in 0..BLOCK {
+                let values: Vec<f64> = maps.iter().flat_map(|map| map.chunks(BLOCK).map(|p| f64::from(p[c]))).collect();
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
+                let inverse = 1.0 / (variance + EPSILON).sqrt();
+                assert!(
+                    (affine.inverse[c] / inverse - 1.0).abs() < 2e-6,
+                    "{isa:?} {c}: {} {inverse}",
+                    affine.inverse[c]
+                );
+                assert!((f64::from(affine.mean[c]) / mean - 1.0).abs() < 1e-7);
+            }
+        }
+    }
+
+    #[test]
+    fn constant_maps_become_beta_and_nothing_else() {
+        let map = vec![0.1f32; 64 * BLOCK];
+        let mut out = vec![[f64::NAN; 2]; BLOCK];
+        for isa in Isa::available() {
+            moments(isa, &map, 8, &mut out);
+            assert!(out.iter().all(|m| *m == [f64::from(0.1f32), 0.0]), "{out:?}");
+        }
+    }
+
+    #[test]
+    fn way_back_is_the_gradient() {
+        // Finite differences of Σ r·y through the BatchNorm of two images, in f64 by the definition.
+        let (width, pixels) = (4, 8);
+        let maps = maps(2, pixels);
+        let mut stream = Stream::new(11, &[]);
+        let r: Vec<Vec<f32>> = maps.iter().map(|m| m.iter().map(|_| stream.symmetric(1.0)).collect()).collect();
+        let (gamma, beta) = (vec![1.5f32; BLOCK], vec![-0.5f32; BLOCK]);
+        let n = (2 * pixels) as f64;
+        let sum = |c: usize, bumped: usize, by: f64| {
+            let values: Vec<f64> = maps
+                .iter()
+                .flat_map(|map| map.chunks(BLOCK).map(|p| f64::from(p[c])))
+                .enumerate()
+                .map(|(at, v)| if at == bumped { v + by } else { v })
+                .collect();
+            let mean = values.iter().sum::<f64>() / n;
+            let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+            let scale = f64::from(gamma[c]) / (variance + EPSILON).sqrt();
+            let weights = r.iter().flat_map(|r| r.chunks(BLOCK).map(|p| f64::from(p[c])));
+            values.iter().zip(weights).map(|(v, r)| r * ((v - mean) * scale + f64::from(beta[c]))).sum::<f64>()
+        };
+        for isa in Isa::available() {
+            let mut all = vec![[f64::NAN; 2]; 2 * BLOCK];
+            maps.iter().zip(all.chunks_exact_mut(BLOCK)).for_each(|(map, out)| moments(isa, map, width, out));
+            let mut affine = Affine::default();
+            affine.set(&all, (0, BLOCK), BLOCK, pixels, Some((&gamma, &beta)));
+            for ((map, r), out) in maps.iter().zip(&r).zip(all.chunks_exact_mut(BLOCK)) {
+                gradient_sums(isa, r, map, &affine.mean, width, out);
+            }
+            let mut back = Gradient::default();
+            back.set(&affine, &all, (0, BLOCK), n);
+            for c in (0..BLOCK).filter(|c| c % 5 < 2) {
+                for at in 0..2 * pixels {
+                    let mut d = r[at / pixels].clone();
+                    back.apply(isa, &mut d, &maps[at / pixels], &affine.mean);
+                    let found = f64::from(d[at % pixels * BLOCK + c]);
+                    let step = 1e-4 * 10f64.powi(-((c % 5) as i32));
+                    let expected = (sum(c, at, step) - sum(c, at, -step)) / (2.0 * step);
+                    assert!((found - expected).abs() < 2e-3 * affine.inverse[c], "{c} {at}: {found} {expected}");
+                }
+            }
+        }
+    }
+}
