@@ -72,7 +72,9 @@ impl<'p> Images<'p> {
         };
         let (count, pixels, plain) = match *array.shape() {
             [count, pixels] => (count, pixels, true),
-            [count, 3, height, width] if height == width => (count, height.saturating_mul(width).saturating_mul(3), false),
+            [count, 3, height, width] if height == width => {
+                (count, height.saturating_mul(width).saturating_mul(3), false)
+            }
             _ => return Err(wrong(shaped(array))),
         };
         // In Fortran's order an array of two dimensions can be put right; numpy writes no other so on its own.
