@@ -38,7 +38,7 @@ fn py2_text(text: &str, memo: u8) -> Vec<u8> {
 fn integer(value: usize) -> Vec<u8> {
     match u8::try_from(value) {
         Ok(byte) => vec![b'K', byte],
-        Err(_) => [&[b'M'], &(value as u16).to_le_bytes()[..]].concat(),
+        Err(_) => [b"M", &(value as u16).to_le_bytes()[..]].concat(),
     }
 }
 
@@ -400,7 +400,8 @@ fn a_drawn_batch_is_of_distinct_images_of_the_whole_source() {
     let numbers = |count, seed| -> Vec<usize> {
         let images = Images::load(&source, Dataset::Cifar10, count, seed, true).unwrap();
         assert!(images.origin().drawn);
-        let known: Vec<Vec<u32>> = raw.iter().map(|r| bits(&normalised(&[r.clone()], Dataset::Cifar10))).collect();
+        let known: Vec<Vec<u32>> =
+            raw.iter().map(|r| bits(&normalised(std::slice::from_ref(r), Dataset::Cifar10))).collect();
         images.batch().pixels.chunks(3072).map(|i| known.iter().position(|k| *k == bits(i)).unwrap()).collect()
     };
     let mut all = numbers(10, 1);
