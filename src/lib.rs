@@ -22,13 +22,18 @@
 #![deny(missing_docs)]
 
 pub mod backend;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod input;
 pub mod measure;
+pub mod plan;
 pub mod pickle;
 pub mod random;
+pub mod search;
+pub mod reference;
 pub mod space;
+pub mod table;
 pub mod tensor_file;
 pub mod weights;
 

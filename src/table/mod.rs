@@ -1,0 +1,13 @@
+//! Tables to look things up in: accuracies of trained cells, and published scores.
+//!
+//! This room computes nothing. Searches do not see accuracies; they are looked up when a search is over.
+
+mod accuracies;
+mod builtin;
+mod csv;
+mod scores;
+mod summary;
+
+pub use accuracies::{test_column, Accuracies, COLUMNS, VARIABLE};
+pub use scores::ScoreTable;
+pub use summary::Summary;
