@@ -30,7 +30,7 @@ fn record(dataset: Dataset) -> usize {
 /// # Errors
 /// The length is no whole number of records, the file is of another data set, or a label is impossible.
 pub(super) fn read(path: &Path, file: File, length: u64, dataset: Dataset, wanted: Wanted) -> Result<Vec<u8>> {
-    let fits = |set: Dataset| length > 0 && !labels(set).is_empty() && length % record(set) as u64 == 0;
+    let fits = |set: Dataset| length > 0 && !labels(set).is_empty() && length.is_multiple_of(record(set) as u64);
     if !fits(dataset) {
         return Err(match [Dataset::Cifar10, Dataset::Cifar100].into_iter().find(|&set| fits(set)) {
             Some(other) => files::wrong_dataset(path, dataset, other),

@@ -134,8 +134,11 @@ fn format_of(head: &[u8], length: u64, path: &Path) -> Format {
         return Format::Tensors;
     }
     match head {
-        // Protocols 2 to 5 announce themselves; 0 and 1 begin with the dict that they hold.
-        [0x80, 2..=5, ..] | [b'(', b'd', ..] | [b'}', b'q' | b'r' | b'(' | b'.', ..] => Format::Pickle,
+        // Protocols 2 to 5 announce themselves; 0 and 1 begin with the dict that they hold or the name of its class.
+        [0x80, 2..=5, ..]
+        | [b'(', b'd', ..]
+        | [b'}', b'q' | b'r' | b'(' | b'.', ..]
+        | [b'c', b'_' | b'a'..=b'z', ..] => Format::Pickle,
         [0x1f, 0x8b, ..] => Format::Packed("a gzip file"),
         [b'B', b'Z', b'h', ..] => Format::Packed("a bzip2 file"),
         [b'P', b'K', 3, 4, ..] => Format::Packed("a zip file"),

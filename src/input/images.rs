@@ -219,3 +219,26 @@ fn too_few(source: &Source, dataset: Dataset, count: usize, found: usize) -> Err
     };
     Error::Data { what, expected: format!("at least {count} images{of}"), found: found.to_string(), remedy }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_file::TensorFile;
+    use std::path::Path;
+
+    #[test]
+    fn averaged_photographs_are_the_input_of_the_small_golden_files() {
+        let raw = photos::images(16);
+        let numbers: Vec<usize> = (0..8).collect();
+        // The golden files use CIFAR-10's constants at this size too.
+        let pixels = normalise(&raw.choose(&numbers), 16 * 16, Dataset::Cifar10);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/small");
+        for name in ["all_conv_3x3", "all_none", "best_cifar10", "index_0", "pools"] {
+            let golden = TensorFile::open(&folder.join(format!("{name}.scores.safetensors"))).unwrap();
+            let golden = golden.require("naswot.input").unwrap();
+            assert_eq!(golden.shape, [8, 3, 16, 16]);
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert!(bits(&golden.values) == bits(&pixels), "{name}");
+        }
+    }
+}

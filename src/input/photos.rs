@@ -4,8 +4,8 @@
 //! Credits. The crops are from photographs that scikit-image ships, all in the public domain or under CC0: *astronaut*
 //! (Eileen Collins; NASA, public domain), *chelsea* the cat (Stéfan van der Walt, CC0), *coffee* (Rachel Michetti, CC0),
 //! *rocket* (SpaceX, public domain), *retina* (Mikael Häggström, CC0) and *hubble_deep_field* (NASA/ESA, public domain).
-//! Crops of 48 to 240 pixels were averaged down; half of them are mirrored, and brightness and contrast were drawn so that the channels'
-//! statistics are near CIFAR-10's.
+//! Crops of 48 to 240 pixels were averaged down; half of them are mirrored, and brightness and contrast were drawn so that
+//! the channels' statistics are near CIFAR-10's.
 
 use super::images::{Pixels, RawImages};
 

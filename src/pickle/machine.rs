@@ -150,7 +150,7 @@ impl<'a> Machine<'a> {
             b'(' => self.marks.push(self.stack.len()),
             b')' => self.push_object(Object::Tuple(Box::default())),
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push_object(Object::Tuple(items.into()));
             }
             0x85..=0x87 => {
@@ -159,7 +159,7 @@ impl<'a> Machine<'a> {
             }
             b']' => self.push_object(Object::List(Vec::new())),
             b'l' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push_object(Object::List(items));
             }
             b'a' => {
@@ -167,12 +167,12 @@ impl<'a> Machine<'a> {
                 self.append(items)?;
             }
             b'e' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.append(items)?;
             }
             b'}' => self.push_object(Object::Dict(Vec::new())),
             b'd' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push_object(Object::Dict(Vec::new()));
                 self.set_items(items)?;
             }
@@ -181,16 +181,16 @@ impl<'a> Machine<'a> {
                 self.set_items(items)?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.set_items(items)?;
             }
             0x8f => self.push_object(Object::Set(Vec::new())),
             0x90 => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.add_items(items)?;
             }
             0x91 => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push_object(Object::Set(items));
             }
 
@@ -203,7 +203,7 @@ impl<'a> Machine<'a> {
                     self.pop()?;
                 }
             }
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.pop_to_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.push(top);
@@ -504,7 +504,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.split_off(self.stack.len() - count))
     }
 
-    fn to_mark(&mut self) -> Step<Vec<Slot<'a>>> {
+    fn pop_to_mark(&mut self) -> Step<Vec<Slot<'a>>> {
         let mark = self.marks.pop().ok_or_else(|| self.damaged("a mark on the stack", "none"))?;
         // A copy of just the right size: `split_off(0)` would hand over the stack's whole capacity.
         Ok(self.stack.drain(mark..).collect())
@@ -554,7 +554,7 @@ impl<'a> Machine<'a> {
 
     fn set_items(&mut self, items: Vec<Slot<'a>>) -> Step<()> {
         let target = self.top()?;
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(self.damaged("a value for every key", "a key without one"));
         }
         match self.object_mut(target) {
