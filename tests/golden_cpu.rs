@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::golden::{names, Golden};
+use common::golden::{files, names, Golden};
 use etnas::backend::Backend;
 use etnas::cpu::{Cpu, Isa};
 use std::collections::HashMap;
@@ -85,4 +85,16 @@ fn small_slope() {
 #[test]
 fn medium_slope() {
     names("medium", "slope").iter().for_each(|path| check_slope(path));
+}
+
+#[test]
+fn full_scores() {
+    let Some(folder) = common::shared("golden/full") else { return };
+    files(&folder, "scores").iter().for_each(|path| check_scores(path));
+}
+
+#[test]
+fn full_slope() {
+    let Some(folder) = common::shared("golden/full") else { return };
+    files(&folder, "slope").iter().for_each(|path| check_slope(path));
 }
