@@ -5,6 +5,7 @@ mod common;
 use common::golden::{files, names, Golden};
 use etnas::backend::Backend;
 use etnas::cpu::{Cpu, Isa};
+use etnas::measure::naswot;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ fn check_scores(path: &Path) {
             let ours = (found.bits - distance) as f64;
             assert!((ours - k).abs() <= most, "{} {isa:?}: K[{at}] is {ours}, expected {k}", golden.name);
             flips += (ours - k).abs() as u64;
+        }
+        match golden.json["naswot"].as_f64() {
+            Some(expected) => assert!((naswot::score(&found) - expected).abs() <= 1e-3, "{} {isa:?}", golden.name),
+            None => assert_eq!(naswot::score(&found), f64::NEG_INFINITY, "{} {isa:?}", golden.name),
         }
         let sums = cpu.synflow(&[golden.cell], &weights, &()).unwrap()[0];
         for (key, ours) in

@@ -3,14 +3,10 @@
 
 mod common;
 
+use common::golden::{names, Golden};
 use etnas::backend::Backend;
-use etnas::input::{Batch, RegressionTask};
 use etnas::reference::{self, Reference};
-use etnas::space::Cell;
-use etnas::tensor_file::TensorFile;
-use etnas::weights::Weights;
 use nalgebra::DMatrix;
-use safetensors::SafeTensors;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,42 +23,23 @@ fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
 
-/// The results in a golden file, and its cell.
-fn results(path: &Path) -> (Value, Cell) {
-    let bytes = std::fs::read(path).unwrap();
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-    let json: Value = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["json"]).unwrap();
-    let cell = json["arch"].as_str().unwrap().parse().unwrap();
-    (json, cell)
-}
-
-fn images(file: &TensorFile, name: &str) -> Batch {
-    let tensor = file.require(name).unwrap();
-    let [count, 3, height, width] = tensor.shape[..] else { panic!("{name} {:?}", tensor.shape) };
-    Batch { count, height, width, pixels: tensor.values }
-}
-
-fn weights(file: &TensorFile, cell: &Cell, batch: &Batch) -> Arc<Weights> {
-    Arc::new(Weights::from_safetensors(file, "net.", cell, (batch.height, batch.width)).unwrap())
-}
-
 /// ln|det K|, by LU with partial pivoting.
 fn log_determinant(k: &[f64], n: usize) -> f64 {
     DMatrix::from_row_slice(n, n, k).lu().u().diagonal().iter().map(|d| d.abs().ln()).sum()
 }
 
 fn check_scores(path: &Path) {
-    let (json, cell) = results(path);
-    let file = TensorFile::open(path).unwrap();
-    let batch = images(&file, "naswot.input");
-    let weights = weights(&file, &cell, &batch);
+    let golden = Golden::open(path);
+    let (json, cell) = (&golden.json, golden.cell);
+    let batch = golden.batch("naswot.input");
+    let weights = Arc::new(golden.weights((batch.height, batch.width)));
 
     let hamming = Reference.hamming(&[cell], &weights, &batch, &()).unwrap().remove(0);
     assert_eq!(hamming.bits, json["n_a"].as_u64().unwrap());
     assert_eq!(hamming.bits, weights.skeleton().code_bits(&cell));
     let k: Vec<f64> = hamming.distance.iter().map(|d| (hamming.bits - d) as f64).collect();
     // K's entries are whole numbers below 2^24, exact in f32.
-    let expected: Vec<f64> = file.require("naswot.k").unwrap().values.into_iter().map(f64::from).collect();
+    let expected = golden.tensor_f64("naswot.k");
     assert!(expected.iter().all(|&v| v < f64::from(1 << 24)));
     assert_eq!(k, expected);
     match json["naswot"].as_f64() {
@@ -86,16 +63,10 @@ fn check_scores(path: &Path) {
 }
 
 fn check_slope(path: &Path) {
-    let (json, cell) = results(path);
-    let file = TensorFile::open(path).unwrap();
-    let images = images(&file, "slope.input");
-    let weights = weights(&file, &cell, &images);
-    let noise = file.require("slope.noise").unwrap().values;
-    let task = RegressionTask {
-        noise: noise.chunks_exact(images.pixels.len()).map(<[f32]>::to_vec).collect(),
-        images,
-        targets: [0, 1, 2].map(|stage| file.require(&format!("slope.target.{stage}")).unwrap().values),
-    };
+    let golden = Golden::open(path);
+    let (json, cell) = (&golden.json, golden.cell);
+    let task = golden.task();
+    let weights = golden.weights((task.images.height, task.images.width));
     let training = reference::train(&cell, &weights, &task).unwrap();
 
     let expected: Vec<f64> = json["losses"].as_array().unwrap().iter().map(number).collect();
@@ -113,34 +84,29 @@ fn check_slope(path: &Path) {
 }
 
 fn committed(folder: &str, check: fn(&Path), kind: &str, count: usize) {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(common::golden(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.to_string_lossy().ends_with(kind));
+    let paths = names(folder, kind);
     assert_eq!(paths.len(), count, "{kind} files in {folder}");
-    for path in paths {
-        eprintln!("{}", path.display());
-        check(&path);
-    }
+    paths.iter().for_each(|path| check(path));
 }
 
 #[test]
 fn small_scores() {
-    committed("small", check_scores, ".scores.safetensors", 8);
+    committed("small", check_scores, "scores", 8);
 }
 
 #[test]
 fn small_slope() {
-    committed("small", check_slope, ".slope.safetensors", 4);
+    committed("small", check_slope, "slope", 4);
 }
 
 #[test]
 fn medium_scores() {
-    committed("medium", check_scores, ".scores.safetensors", 2);
+    committed("medium", check_scores, "scores", 2);
 }
 
 #[test]
 fn medium_slope() {
-    committed("medium", check_slope, ".slope.safetensors", 1);
+    committed("medium", check_slope, "slope", 1);
 }
 
 /// The benchmark's own network: 16 channels, 5 cells a stage, 128 images.
