@@ -26,7 +26,9 @@ pub mod error;
 pub mod input;
 pub mod measure;
 pub mod random;
+pub mod search;
 pub mod space;
+pub mod table;
 pub mod tensor_file;
 pub mod weights;
 
