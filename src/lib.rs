@@ -21,11 +21,13 @@
 #![deny(missing_docs)]
 
 pub mod backend;
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod input;
 pub mod measure;
 pub mod random;
+pub mod report;
 pub mod search;
 pub mod space;
 pub mod table;
