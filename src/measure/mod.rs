@@ -1,5 +1,7 @@
 //! What the measures are: names, directions, and the way from raw numbers to a score.
 
+pub mod utopian;
+
 use crate::error::{Error, Result};
 
 /// A number that ranks cells. For every one of them that ranks quality, larger is better; Utopian distance is smaller.
