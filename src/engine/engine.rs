@@ -30,12 +30,16 @@ pub struct Configuration {
 /// Which images were used.
 #[derive(Clone, Debug, Serialize)]
 pub struct Images {
-    /// Origin.
-    pub origin: String,
+    /// Name.
+    pub name: String,
     /// Count.
     pub count: usize,
+    /// Pixels.
+    pub height: usize,
+    /// Pixels.
+    pub width: usize,
     /// Hash.
-    pub hash: String,
+    pub sha256: String,
 }
 
 /// The stand-in engine.
@@ -53,6 +57,9 @@ impl Engine {
                 reason: "this version has no CUDA engine".into(),
                 remedy: "Use --device cpu.".into(),
             });
+        }
+        if let Some(path) = &options.weights {
+            std::fs::read(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
         }
         if let Source::Path(path) = &options.data {
             let bytes = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
@@ -93,7 +100,8 @@ impl Engine {
         let skeleton = Skeleton::benchmark(o.classes.unwrap_or(o.dataset.classes()), o.dataset.size());
         let singular = cell.has_constant_codes();
         let scores = measures.iter().map(|&measure| {
-            let mut stream = Stream::new(o.seeds.weight, &[cell.lexicographic() as u64, measure as u64]);
+            let mut stream =
+                Stream::new(o.seeds.weight, &[cell.lexicographic() as u64, measure as u64, o.repeats as u64]);
             let noisy = |value: f64, stream: &mut Stream| Score {
                 value: Some(value * (1.0 + 0.1 * stream.unit())),
                 std: (o.repeats > 1).then(|| value * 0.05 * stream.unit()),
@@ -130,7 +138,13 @@ impl Engine {
         let o = &self.options;
         Configuration {
             dataset: o.dataset.name(),
-            images: Images { origin: "photos".into(), count: o.batch, hash: "0000".into() },
+            images: Images {
+                name: "embedded photographs".into(),
+                count: o.batch,
+                height: o.dataset.size(),
+                width: o.dataset.size(),
+                sha256: "0123456789abcdef0123456789abcdef".into(),
+            },
             seeds: o.seeds,
             repeats: o.repeats,
             backend: "stand-in",
