@@ -7,17 +7,15 @@ use std::io::{self, Read};
 
 /// The cells that the arguments name, in their order; `-` stands for those of stdin.
 pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
+    if texts.iter().filter(|text| *text == "-").count() > 1 {
+        return Err(Error::options("-", "to be given once", "it twice", "Standard input can be read only once."));
+    }
     let mut cells = Vec::new();
-    let mut stdin_read = false;
     for text in texts {
         if text != "-" {
             cells.push(Cell::parse(text, encoding)?);
             continue;
         }
-        if stdin_read {
-            return Err(Error::options("-", "to be given once", "it twice", "Standard input can be read only once."));
-        }
-        stdin_read = true;
         let mut bytes = Vec::new();
         io::stdin()
             .lock()

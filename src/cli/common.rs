@@ -1,7 +1,7 @@
 //! Arguments that several subcommands have.
 
 use super::names;
-use crate::engine::{Device, LogSynflowForm, Options};
+use crate::engine::{Device, Engine, LogSynflowForm, Options};
 use crate::input::{Dataset, Source};
 use crate::random::Seeds;
 use crate::report::Format;
@@ -136,12 +136,15 @@ pub struct TableArguments {
     pub table: Option<PathBuf>,
 }
 
-/// The images in use, for people: what the configuration says of them.
-pub fn images_line(configuration: &impl serde::Serialize) -> String {
-    let configuration = serde_json::to_value(configuration).unwrap_or_default();
-    let text = |key: &str| match &configuration["images"][key] {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// The images in use, for people: what the engine's configuration says of them.
+pub fn images_line(engine: &Engine) -> String {
+    let configuration = serde_json::to_value(engine.configuration()).unwrap_or_default();
+    let images = configuration.get("images").and_then(|images| images.as_object());
+    let text = |key: &str| match images.and_then(|images| images.get(key)) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => "unknown".to_string(),
     };
-    format!("{} × {}, hash {}", text("count"), text("origin"), text("hash"))
+    let hash: String = text("sha256").chars().take(16).collect();
+    format!("{} of {}, {}×{} pixels (SHA-256 {hash}…)", text("count"), text("name"), text("height"), text("width"))
 }

@@ -13,8 +13,9 @@ mod score;
 mod search;
 
 use crate::error::{Error, Result};
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use std::io::ErrorKind;
+use std::io;
 use std::process::ExitCode;
 
 /// Scores neural architectures of the NATS-Bench topology space without training them, and searches the space with ET-NAS.
@@ -58,8 +59,12 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => {
-            // Nobody is left to be told if this fails.
-            let _ = usage.print();
+            match usage.kind() {
+                // One sentence says what the value should be; clap's own text adds lines about help.
+                ErrorKind::ValueValidation => progress::say(usage.to_string().lines().next().unwrap_or_default()),
+                // Nobody is left to be told if this fails.
+                _ => drop(usage.print()),
+            }
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
@@ -77,7 +82,7 @@ fn end(done: Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         // Who reads the results has read enough: `etnas-fast score --all | head` is no failure.
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             progress::say(&format!("error: {error}"));
             ExitCode::from(error.exit_code())

@@ -4,7 +4,7 @@ use super::common::{images_line, EngineArguments, OutputArguments, TableArgument
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
 use crate::backend::Watch;
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, LogSynflowForm, Options};
 use crate::error::{Error, Result};
 use crate::measure::Measure;
 use crate::report::{self, Columns, Output, ScoreReport, Screen};
@@ -37,6 +37,8 @@ pub struct ScoreArguments {
     #[arg(long, value_name = "LIST", value_parser = names::measure(), value_delimiter = ',')]
     #[arg(long_help = measures_help(), hide_possible_values = true)]
     measures: Vec<Measure>,
+    #[command(flatten)]
+    engine: EngineArguments,
     /// Weights of one cell's network: a safetensors file under the names of its state_dict
     ///
     /// Channels, cells per stage and classes are read off the shapes.
@@ -49,24 +51,21 @@ pub struct ScoreArguments {
     #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Device")]
     chunk: Option<usize>,
     #[command(flatten)]
-    engine: EngineArguments,
+    output: OutputArguments,
     #[command(flatten)]
     table: TableArguments,
-    #[command(flatten)]
-    output: OutputArguments,
 }
 
 fn measures_help() -> String {
     let mut text = String::from(
-        "Measures, with commas between them; records have them in the order below\n\
+        "Measures, with commas between them; records have them in the order below\n\n\
          [default: all but synflow and utopian]\n",
     );
     for measure in Measure::ALL {
+        let (name, better) = (measure.name(), report::direction(measure));
         text.push_str(&format!(
-            "\n{:11}  {:6} is better  {}",
-            measure.name(),
-            report::direction(measure),
-            report::definition(measure)
+            "\n{name} ({better} is better)\n    {}",
+            report::definition(measure, LogSynflowForm::Reference)
         ));
     }
     text
@@ -141,13 +140,12 @@ impl ScoreJob {
         }
 
         let complete = report.count() == self.cells.len();
-        let configuration = engine.configuration();
-        let metadata = report::score_metadata(&configuration, &self.measures, report.count(), complete);
+        let metadata = report::score_metadata(&engine, &self.measures, report.count(), complete);
         let screen = Screen {
             accuracies: &self.accuracies,
             notes: vec![
                 ("data set", self.options.dataset.title().to_string()),
-                ("images", images_line(&configuration)),
+                ("images", images_line(&engine)),
                 ("seed", self.options.seeds.master.to_string()),
             ],
         };

@@ -54,9 +54,9 @@ pub struct SearchArguments {
     #[command(flatten)]
     engine: EngineArguments,
     #[command(flatten)]
-    table: TableArguments,
-    #[command(flatten)]
     output: OutputArguments,
+    #[command(flatten)]
+    table: TableArguments,
 }
 
 impl SearchArguments {
@@ -104,24 +104,19 @@ impl SearchJob {
         let (runs, interrupted) = self.search(&engine, &progress)?;
         progress.clear();
 
-        let configuration = engine.configuration();
         let setting = SearchSetting {
             search: &self.search,
             runs: self.runs,
             weights_per_run: self.weights_per_run,
             accuracies: &self.accuracies,
         };
-        let metadata = report::search_metadata(&configuration, &setting, !interrupted);
-        let images = images_line(&configuration);
-        let report = SearchReport { setting, dataset: self.options.dataset, runs: &runs, images };
-        let missing = report.summary().missing;
-        report.write(self.output.format, &metadata, output)?;
-        if missing > 0 && self.output.format != report::Format::Table {
-            progress.note(&format!(
-                "{missing} of {} runs found a cell without a known accuracy; {}.",
-                runs.len(),
-                report::accuracy_remedy()
-            ));
+        let metadata = report::search_metadata(&engine, &setting, !interrupted);
+        let images = images_line(&engine);
+        let found = SearchReport { setting, dataset: self.options.dataset, runs: &runs, images };
+        let missing = found.missing().filter(|_| self.output.format != report::Format::Table);
+        found.write(self.output.format, &metadata, output)?;
+        if let Some(sentence) = missing {
+            progress.note(&sentence);
         }
         match interrupted {
             false => Ok(()),

@@ -77,6 +77,7 @@ impl<'a> Explanation<'a> {
             ("N_A", format!("{} ReLU code bits for one image", grouped(self.skeleton.code_bits(cell)))),
             ("", String::from(" ")),
             ("accuracy", self.accuracy_lines()),
+            ("accuracies", self.accuracies.source().to_string()),
         ];
         format!("Cell {}\n\n{}{}\n{}", cell.index(), draw(cell), self.drawing_notes(), pairs(&lines))
     }
@@ -134,16 +135,16 @@ impl<'a> Explanation<'a> {
     fn accuracy_lines(&self) -> String {
         let mut lines = Vec::new();
         for dataset in Dataset::ALL {
-            let Some(accuracy) = self.accuracies.lookup(&self.cell, dataset) else { continue };
+            let accuracy = self.accuracies.lookup(&self.cell, dataset);
+            let unit = if accuracy.is_some() { " %" } else { "" };
             let rank = self.accuracies.rank(&self.cell, dataset).map_or_else(String::new, |(rank, of)| {
                 format!("   rank {} of {}", number::grouped(rank as u64), number::grouped(of as u64))
             });
-            lines.push(format!("{:14}   {} %{rank}", dataset.title(), percent(Some(accuracy))));
+            lines.push(format!("{:14}   {}{unit}{rank}", dataset.title(), percent(accuracy)));
         }
-        if lines.is_empty() {
-            lines.push(format!("unknown; {}", super::search::accuracy_remedy()));
+        if self.accuracies.lookup(&self.cell, self.dataset).is_none() {
+            lines.push(self.accuracies.missing(&self.cell, self.dataset));
         }
-        lines.push(format!("({})", self.accuracies.source()));
         lines.join("\n")
     }
 }

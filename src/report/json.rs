@@ -7,17 +7,43 @@ pub fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
 
-/// Indented text that ends with a line break.
+/// Longest line that a list or an object is kept on.
+const WIDTH: usize = 100;
+
+/// Indented text that ends with a line break. A list or object that fits stays on one line; so does a row, an object of
+/// plain values in a list, however long.
 pub fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
+    let mut text = String::new();
+    put(value, 0, false, &mut text);
+    text.push('\n');
+    text
 }
 
-/// `{"meta": …, "<key>": […]}`: the metadata indented, each of the list's objects on a line of its own.
-pub fn with_metadata(meta: &Value, key: &str, list: &[Value]) -> String {
-    let meta = format!("{meta:#}").replace('\n', "\n  ");
-    let lines: Vec<String> = list.iter().map(|item| format!("\n    {item}")).collect();
-    let close = if lines.is_empty() { "" } else { "\n  " };
-    format!("{{\n  \"meta\": {meta},\n  \"{key}\": [{}{close}]\n}}\n", lines.join(","))
+fn put(value: &Value, depth: usize, in_list: bool, text: &mut String) {
+    let nested = |v: &Value| v.is_object() || v.is_array();
+    let row = in_list && value.as_object().is_some_and(|map| !map.values().any(nested));
+    let compact = value.to_string();
+    if row || !nested(value) || (depth > 0 && 2 * depth + compact.len() <= WIDTH) {
+        text.push_str(&compact);
+        return;
+    }
+    let line = |text: &mut String, first: bool, depth: usize| {
+        text.push_str(if first { "\n" } else { ",\n" });
+        text.push_str(&"  ".repeat(depth));
+    };
+    let (open, close) = if value.is_object() { ('{', '}') } else { ('[', ']') };
+    text.push(open);
+    for (i, (key, item)) in value.as_object().into_iter().flatten().enumerate() {
+        line(text, i == 0, depth + 1);
+        text.push_str(&format!("{}: ", Value::from(key.as_str())));
+        put(item, depth + 1, false, text);
+    }
+    for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+        line(text, i == 0, depth + 1);
+        put(item, depth + 1, true, text);
+    }
+    line(text, true, depth);
+    text.push(close);
 }
 
 #[cfg(test)]
@@ -26,12 +52,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_layout_is_valid_json() {
-        let meta = json!({"a": [1, {"b": "x\ny"}], "c": {}});
-        for list in [vec![], vec![json!({"i": 1})], vec![json!({"i": 1}), json!({"i": null})]] {
-            let text = with_metadata(&meta, "records", &list);
-            let read: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(read, json!({"meta": meta, "records": list}), "{text}");
+    fn the_layout_is_the_same_json() {
+        let long = "x\ny\"".repeat(60);
+        let row = json!({"index": 1, "arch": long, "naswot": null});
+        let meta = json!({"a": [1, {"b": long}, [[long]]], "c": {}, long.as_str(): "", "d": {"e": [1, 2]}});
+        for value in
+            [json!({"meta": meta, "records": [row, row]}), json!({}), json!([]), json!(1.5), json!([row, [long]])]
+        {
+            assert_eq!(serde_json::from_str::<Value>(&pretty(&value)).unwrap(), value);
         }
+        let text = pretty(&json!({"meta": {"d": [1, 2]}, "records": [row, row]}));
+        let expected = format!("{{\n  \"meta\": {{\"d\":[1,2]}},\n  \"records\": [\n    {row},\n    {row}\n  ]\n}}\n");
+        assert_eq!(text, expected);
     }
 }

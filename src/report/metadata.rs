@@ -1,18 +1,18 @@
 //! What must be known to get the same results again: no time, host, duration, thread count, chunk size or output path.
 
 use super::{json::object, measures};
+use crate::engine::Engine;
 use crate::measure::Measure;
 use crate::search::EtNas;
 use crate::table::Accuracies;
-use serde::Serialize;
 use serde_json::{json, Value};
 
 /// The metadata of scored cells: program, version, configuration, the measures with direction and definition, how many cells,
 /// and whether all that were asked for are there.
-pub fn score_metadata(configuration: &impl Serialize, asked: &[Measure], cells: usize, complete: bool) -> Value {
-    let mut meta = opening("score", configuration);
+pub fn score_metadata(engine: &Engine, asked: &[Measure], cells: usize, complete: bool) -> Value {
+    let mut meta = opening("score", engine);
     meta.extend(object([
-        ("measures", described(asked)),
+        ("measures", described(asked, engine)),
         ("cells", Value::from(cells)),
         ("complete", Value::from(complete)),
     ]));
@@ -32,9 +32,9 @@ pub struct SearchSetting<'a> {
 }
 
 /// The metadata of a search, as [`score_metadata`] with the search's own setting and the source of accuracies.
-pub fn search_metadata(configuration: &impl Serialize, setting: &SearchSetting, complete: bool) -> Value {
+pub fn search_metadata(engine: &Engine, setting: &SearchSetting, complete: bool) -> Value {
     let search = setting.search;
-    let mut meta = opening("search", configuration);
+    let mut meta = opening("search", engine);
     meta.extend(object([
         (
             "search",
@@ -42,7 +42,7 @@ pub fn search_metadata(configuration: &impl Serialize, setting: &SearchSetting, 
                 "method": "ET-NAS",
                 "preset": search.preset.name(),
                 "variant": search.variant.name(),
-                "degree_rule": search.degree_rule.map(|rule| rule.name()),
+                "degree_rule": search.rule().name(),
                 "rank_pool": search.rank_pool.name(),
                 "population": search.population,
                 "sample": search.sample,
@@ -52,7 +52,7 @@ pub fn search_metadata(configuration: &impl Serialize, setting: &SearchSetting, 
                 "weights_per_run": setting.weights_per_run,
             }),
         ),
-        ("measures", described(&[Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope])),
+        ("measures", described(&[Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope], engine)),
         (
             "accuracies",
             json!({"source": setting.accuracies.source(), "unit": "percent, mean test accuracy after 200 epochs"}),
@@ -62,23 +62,24 @@ pub fn search_metadata(configuration: &impl Serialize, setting: &SearchSetting, 
     Value::Object(meta)
 }
 
-fn opening(command: &str, configuration: &impl Serialize) -> serde_json::Map<String, Value> {
+fn opening(command: &str, engine: &Engine) -> serde_json::Map<String, Value> {
     object([
         ("program", Value::from("etnas-fast")),
         ("version", Value::from(env!("CARGO_PKG_VERSION"))),
         ("command", Value::from(command)),
         // A configuration is plain data with string keys: it always has a JSON form.
-        ("configuration", serde_json::to_value(configuration).unwrap_or(Value::Null)),
+        ("configuration", serde_json::to_value(engine.configuration()).unwrap_or(Value::Null)),
     ])
 }
 
-fn described(asked: &[Measure]) -> Value {
+fn described(asked: &[Measure], engine: &Engine) -> Value {
+    let form = engine.options().log_synflow;
     let one = |m: &Measure| {
         json!({
             "name": m.name(),
             "key": m.key(),
             "better": measures::direction(*m),
-            "definition": measures::definition(*m),
+            "definition": measures::definition(*m, form),
         })
     };
     asked.iter().map(one).collect()

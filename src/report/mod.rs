@@ -23,4 +23,4 @@ pub use metadata::{score_metadata, search_metadata, SearchSetting};
 pub use output::{remove_unfinished, Output};
 pub use record::Columns;
 pub use score::{ScoreReport, Screen};
-pub use search::{accuracy_remedy, Run, SearchReport};
+pub use search::{Run, SearchReport};

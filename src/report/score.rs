@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::space::Cell;
 use crate::table::Accuracies;
-use serde_json::Value;
+use serde_json::{json, Value};
 
 /// What the `table` format shows beside the records.
 pub struct Screen<'a> {
@@ -68,7 +68,7 @@ impl ScoreReport {
             Format::Csv => self.output.write(&csv_text([self.columns.keys()])?)?,
             Format::Json => {
                 let records: Vec<Value> = self.kept.iter().map(|record| self.columns.object(record)).collect();
-                self.output.write(&json::with_metadata(metadata, "records", &records))?;
+                self.output.write(&json::pretty(&json!({"meta": metadata, "records": records})))?;
             }
             Format::Table => {
                 let text = screen.text(&self.columns, &self.kept);
@@ -141,9 +141,9 @@ impl Screen<'_> {
 }
 
 fn legend(columns: &Columns) -> String {
-    let mut signs = vec!["↑ higher is better"];
+    let mut signs = vec!["↑ higher promises a better cell"];
     if columns.measures().iter().any(|(m, _)| !m.higher_is_better()) {
-        signs.push("↓ lower is better");
+        signs.push("↓ lower does");
     }
     if columns.measures().iter().any(|(_, std)| *std) {
         signs.push("± standard deviation over the repeats");

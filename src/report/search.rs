@@ -92,8 +92,8 @@ impl SearchReport<'_> {
             object.insert("seconds".to_string(), phases);
         }
         object.insert("front".to_string(), front.iter().map(finalist).collect());
-        object.insert("complete".to_string(), Value::from(ended.is_complete()));
-        object.insert("ended".to_string(), Value::from(ended.to_string()));
+        object.insert("ended".to_string(), Value::from(ended.name()));
+        object.insert("notes".to_string(), Value::from(run.outcome.notes()));
         object
     }
 
@@ -103,8 +103,12 @@ impl SearchReport<'_> {
             let mut row = Map::new();
             for (key, value) in self.run(run, false) {
                 match value {
+                    Value::Array(_) if key == "notes" => {}
                     Value::Object(counts) if key == "evaluations" => {
-                        row.extend(counts.into_iter().map(|(name, count)| (format!("{name}_evaluations"), count)));
+                        for (name, count) in counts {
+                            let scored = Measure::from_name(&name).is_ok();
+                            row.insert(if scored { format!("evaluations_{name}") } else { name }, count);
+                        }
                     }
                     Value::Array(front) => {
                         let winner = run.outcome.front.iter().find(|f| f.cell == run.outcome.winner);
@@ -141,57 +145,67 @@ impl SearchReport<'_> {
         let Some(run) = self.runs.first() else {
             return text + "The run was interrupted before it found a cell.\n";
         };
-        let Outcome { winner, front, .. } = &run.outcome;
+        let Outcome { winner, front, ended, .. } = &run.outcome;
         text.push_str(&draw(winner));
         text.push('\n');
         let mut lines = vec![
             ("cell", winner.to_string()),
             ("index", winner.index().to_string()),
             ("accuracy", self.accuracy_line(run)),
-            ("evaluated", evaluated(&run.outcome)),
-            ("seconds", seconds(&run.outcome)),
-            ("ended", run.outcome.ended.to_string()),
+            ("evaluated", evaluated(self.runs)),
+            ("seconds", seconds(self.runs)),
+            ("ended", ended.to_string()),
         ];
+        let notes: Vec<String> = run.outcome.notes().into_iter().filter(|note| *note != ended.to_string()).collect();
+        if !notes.is_empty() {
+            lines.push(("note", notes.join("\n")));
+        }
         lines.extend(self.sources());
         text.push_str(&pairs(&lines));
-        if front.len() > 1 {
-            text.push_str(&format!("\nThe front of {} cells, from which the winner (*) was taken:\n", front.len()));
-            text.push_str(&self.front(&run.outcome));
-        }
+        text.push_str(match front.len() {
+            1 => "\nThe only finalist, which won unopposed:\n",
+            _ => "\nThe finalists, of which the winner (*) was chosen:\n",
+        });
+        text.push_str(&self.front(&run.outcome));
         text
     }
 
     fn accuracy_line(&self, run: &Run) -> String {
         let accuracies = self.setting.accuracies;
         let Some(accuracy) = self.accuracy(run) else {
-            return format!("unknown; {}", accuracy_remedy());
+            return format!("unknown\n{}", accuracies.missing(&run.outcome.winner, self.dataset));
         };
         let rank = accuracies.rank(&run.outcome.winner, self.dataset).map_or_else(String::new, |(rank, of)| {
             format!(", rank {} of {}", number::grouped(rank as u64), number::grouped(of as u64))
         });
-        format!("{} % on {}'s test images{rank}", percent(Some(accuracy)), self.dataset.title())
+        format!("{} % on the test images of {}{rank}", percent(Some(accuracy)), self.dataset.title())
     }
 
     fn sources(&self) -> [(&'static str, String); 2] {
-        [("images", self.images.clone()), ("accuracies", self.setting.accuracies.source())]
+        [("images", self.images.clone()), ("accuracies", self.setting.accuracies.source().to_string())]
     }
 
     fn front(&self, outcome: &Outcome) -> String {
         let right = |name: &str| (name.to_string(), Align::Right);
-        let mut header = ["", "index", "LogSynflow ↑", "naswot ↑", "LossSlope ↑", "distance ↓", "Degree ↑", "test %"]
-            .map(right)
-            .to_vec();
-        header.push(("cell".to_string(), Align::Left));
+        let mut header =
+            ["", "index", "LogSynflow ↑", "naswot ↑", "LossSlope ↑", "Degree ↑", "distance ↓"].map(right).to_vec();
+        let ranked = outcome.front.iter().any(|f| f.rank_sum.is_some());
+        if ranked {
+            header.pop();
+            header.push(right("ranks ↓"));
+        }
+        header.extend([right("test %"), ("cell".to_string(), Align::Left)]);
         let mut grid = Grid::new(header);
         for f in &outcome.front {
+            let ranks = f.rank_sum.map_or_else(|| number::ABSENT.to_string(), |sum| sum.to_string());
             grid.row(vec![
                 if f.cell == outcome.winner { "*" } else { " " }.to_string(),
                 f.cell.index().to_string(),
                 number::rounded(Measure::LogSynflow, Some(f.log_synflow)),
                 number::rounded(Measure::Naswot, Some(f.naswot)),
                 number::rounded(Measure::LossSlope, f.loss_slope),
-                number::rounded(Measure::Utopian, f.distance),
                 f.degree.to_string(),
+                if ranked { ranks } else { number::rounded(Measure::Utopian, f.distance) },
                 percent(self.setting.accuracies.lookup(&f.cell, self.dataset)),
                 f.cell.to_string(),
             ]);
@@ -222,14 +236,11 @@ impl SearchReport<'_> {
         text.push_str(&grid.text());
         text.push('\n');
         let mut lines = vec![("accuracy", self.mean_line())];
-        if let Some(run) = self.runs.first() {
-            lines.push(("first run", evaluated(&run.outcome)));
-            lines.push(("", format!("{} s", seconds(&run.outcome))));
+        if !self.runs.is_empty() {
+            lines.push(("mean run", evaluated(self.runs)));
+            lines.push(("seconds", seconds(self.runs)));
         }
-        let mut other: Vec<String> = self.runs.iter().map(|run| run.outcome.ended.to_string()).collect();
-        other.sort_unstable();
-        other.dedup();
-        lines.push(("ended", other.join("\n")));
+        lines.push(("ended", self.endings()));
         lines.extend(self.sources());
         text.push_str(&pairs(&lines));
         text
@@ -243,31 +254,55 @@ impl SearchReport<'_> {
             _ => "unknown".to_string(),
         };
         if missing > 0 {
-            line.push_str(&format!("\n{missing} found a cell without a known accuracy; {}", accuracy_remedy()));
+            line.push_str(&format!("\n{missing} of the runs found a cell without a known accuracy."));
+        }
+        if let Some(sentence) = self.missing() {
+            line.push_str(&format!("\n{sentence}"));
         }
         line
     }
+
+    /// How to get the accuracy of the first cell found that has none; `None` if all have one.
+    pub fn missing(&self) -> Option<String> {
+        let unknown = self.runs.iter().find(|run| self.accuracy(run).is_none())?;
+        Some(self.setting.accuracies.missing(&unknown.outcome.winner, self.dataset))
+    }
+
+    /// How the runs ended, and what else is to be known of them, with how many it is true of.
+    fn endings(&self) -> String {
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for run in self.runs {
+            let mut sentences = vec![run.outcome.ended.to_string()];
+            sentences.extend(run.outcome.notes().into_iter().filter(|note| *note != run.outcome.ended.to_string()));
+            for sentence in sentences {
+                match counts.iter_mut().find(|(known, _)| *known == sentence) {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((sentence, 1)),
+                }
+            }
+        }
+        let lines: Vec<String> = counts.into_iter().map(|(sentence, count)| format!("{count} × {sentence}")).collect();
+        lines.join("\n")
+    }
 }
 
-/// How to get the accuracy of a cell that has none.
-pub fn accuracy_remedy() -> &'static str {
-    "give a table of all cells with --table FILE or ETNAS_TABLE=FILE"
-}
-
-const SCORES: [&str; 5] = ["log_synflow", "naswot", "loss_slope", "degree", "distance"];
+/// Keys of a finalist's scores.
+const SCORES: [&str; 6] = ["log_synflow", "naswot", "loss_slope", "degree", "distance", "rank_sum"];
 
 fn absent(key: &str) -> (String, Value) {
     (key.to_string(), Value::Null)
 }
 
+/// The scores of a finalist, with the keys [`SCORES`].
 fn scores(f: &Finalist) -> Map<String, Value> {
-    let [log_synflow, naswot, loss_slope, degree, distance] = SCORES;
+    let [log_synflow, naswot, loss_slope, degree, distance, rank_sum] = SCORES;
     json::object([
         (log_synflow, Value::from(f.log_synflow)),
         (naswot, Value::from(f.naswot)),
         (loss_slope, f.loss_slope.map_or(Value::Null, Value::from)),
         (degree, Value::from(f.degree)),
         (distance, f.distance.map_or(Value::Null, Value::from)),
+        (rank_sum, f.rank_sum.map_or(Value::Null, Value::from)),
     ])
 }
 
@@ -277,15 +312,36 @@ fn finalist(f: &Finalist) -> Value {
     Value::Object(object)
 }
 
-fn evaluated(outcome: &Outcome) -> String {
-    let e = outcome.evaluations;
+/// What the runs evaluated, on the mean.
+fn evaluated(runs: &[Run]) -> String {
+    let mean = |count: fn(&Outcome) -> usize| {
+        let sum: usize = runs.iter().map(|run| count(&run.outcome)).sum();
+        match runs.len() {
+            n if n > 0 && sum % n == 0 => (sum / n).to_string(),
+            n => format!("{:.1}", sum as f64 / n as f64),
+        }
+    };
     format!(
         "{} LogSynflow, {} naswot, {} LossSlope; {} mutations gave {} children",
-        e.log_synflow, e.naswot, e.loss_slope, e.mutations, e.children
+        mean(|o| o.evaluations.log_synflow),
+        mean(|o| o.evaluations.naswot),
+        mean(|o| o.evaluations.loss_slope),
+        mean(|o| o.evaluations.mutations),
+        mean(|o| o.evaluations.children)
     )
 }
 
-fn seconds(outcome: &Outcome) -> String {
-    let s = outcome.seconds;
-    format!("{:.1} = evolution {:.1} + naswot {:.1} + LossSlope {:.1}", s.total, s.evolution, s.naswot, s.loss_slope)
+/// What the runs took, on the mean, by phase.
+fn seconds(runs: &[Run]) -> String {
+    let mean = |phase: fn(&Outcome) -> f64| {
+        let sum: f64 = runs.iter().map(|run| phase(&run.outcome)).sum();
+        sum / runs.len() as f64
+    };
+    format!(
+        "{:.1} = evolution {:.1} + naswot {:.1} + LossSlope {:.1}",
+        mean(|o| o.seconds.total),
+        mean(|o| o.seconds.evolution),
+        mean(|o| o.seconds.naswot),
+        mean(|o| o.seconds.loss_slope)
+    )
 }
