@@ -37,7 +37,7 @@ impl Progress {
         let shown = !quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(length as u64), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed_precise}  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed}, {eta} left  {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
         if shown {
