@@ -8,6 +8,7 @@
 //! * [`error`], [`random`]: the one error type; seeds and streams.
 //! * [`space`]: cells, their encodings, graph, Degree, counts, mutation, and the network around them.
 //! * [`weights`]: every initial weight as a pure function of its seed and its place, or read from a file.
+//! * [`pickle`], [`tensor_file`]: files of other programs as plain data.
 //! * [`input`]: images, from data sets, from a tensor file, or the embedded photographs; LossSlope's regression task.
 //! * [`plan`]: what of a cell's network must be computed for a measure.
 //! * [`backend`]: the seam between measures and the machines that compute them; [`reference`](mod@reference) is the plain
@@ -22,11 +23,15 @@
 
 pub mod backend;
 pub mod cli;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod input;
 pub mod measure;
+pub mod pickle;
+pub mod plan;
 pub mod random;
+pub mod reference;
 pub mod report;
 pub mod search;
 pub mod space;

@@ -43,6 +43,11 @@ impl TensorFile {
         &self.path
     }
 
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The names of its tensors, sorted.
     pub fn names(&self) -> Result<Vec<String>> {
         let mut names: Vec<String> = self.parse()?.names().into_iter().map(str::to_string).collect();

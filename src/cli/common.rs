@@ -1,7 +1,7 @@
 //! Arguments that several subcommands have.
 
 use super::names;
-use crate::engine::{Device, Engine, LogSynflowForm, Options};
+use crate::engine::{Device, Engine, LogSynflowForm, Options, SlopeFit};
 use crate::input::{Dataset, Source};
 use crate::random::Seeds;
 use crate::report::Format;
@@ -103,6 +103,7 @@ impl EngineArguments {
             init: self.init,
             slope_init: self.slope_init,
             log_synflow: self.log_synflow,
+            slope_fit: SlopeFit::Reference,
             classes: self.classes,
             weights: None,
             repeats: self.repeats,

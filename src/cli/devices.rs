@@ -1,5 +1,7 @@
 //! `devices`: what can compute scores here.
 
+use crate::backend::Backend;
+use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::report::Output;
 use clap::Args;
@@ -12,9 +14,7 @@ impl DevicesArguments {
     /// Lists.
     pub fn run(self) -> Result<()> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let engine = crate::engine::Engine::new(crate::engine::Options::default())?;
-        let configuration = serde_json::to_value(engine.configuration()).unwrap_or_default();
-        let kernels = configuration["kernel_set"].as_str().unwrap_or("unknown").to_string();
+        let kernels = Cpu::new().kernel_set();
         let noun = if threads == 1 { "thread" } else { "threads" };
         let mut output = Output::open(None, false)?;
         output.write(&format!(

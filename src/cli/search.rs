@@ -4,7 +4,7 @@ use super::common::{images_line, EngineArguments, OutputArguments, TableArgument
 use super::names;
 use super::progress::{catch_interrupts, Progress};
 use crate::backend::Watch;
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, Options, SlopeFit};
 use crate::error::{Error, Result};
 use crate::measure::Measure;
 use crate::report::{self, Output, Run, SearchReport, SearchSetting};
@@ -73,11 +73,17 @@ impl SearchArguments {
             patience: self.patience,
         };
         search.check()?;
+        let mut options = self.engine.options();
+        // Algorithm 1 fits LossSlope's line to all ten losses (SPEC section 4).
+        options.slope_fit = match search.preset {
+            Preset::Reference => SlopeFit::Reference,
+            Preset::Algorithm1 => SlopeFit::Algorithm1,
+        };
         Ok(SearchJob {
             search,
             runs: self.runs,
             weights_per_run: self.weights_per_run,
-            options: self.engine.options(),
+            options,
             accuracies: Accuracies::find(self.table.table.as_deref())?,
             output: self.output,
         })

@@ -1,154 +1,255 @@
-//! Stand-in, replaced at merge: closed forms are exact, the other measures are numbers drawn from the cell and the seeds.
+//! The engine: options in, scored cells out.
 
-use super::{Device, Options, Record, Score, Status};
-use crate::backend::Watch;
+use super::configuration::{Configuration, WeightFile};
+use super::draw::{Draw, Shared};
+use super::options::{Device, Options};
+use super::record::{Record, Score, Status};
+use crate::backend::{Backend, Watch};
+use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::input::Source;
-use crate::measure::Measure;
-use crate::random::{Seeds, Stream};
+use crate::input::{Batch, Images, Origin};
+use crate::measure::{utopian, Measure};
 use crate::space::{Cell, Skeleton};
-use rayon::prelude::*;
-use serde::Serialize;
+use crate::tensor_file::TensorFile;
+use crate::weights::{Slot, Weights};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use sha2::{Digest, Sha256};
 
-/// Everything that decides a score.
-#[derive(Clone, Debug, Serialize)]
-pub struct Configuration {
-    /// Data set.
-    pub dataset: &'static str,
-    /// Images.
-    pub images: Images,
-    /// Seeds.
-    pub seeds: Seeds,
-    /// Repeats.
-    pub repeats: usize,
-    /// Backend.
-    pub backend: &'static str,
-    /// Kernels.
-    pub kernel_set: &'static str,
-}
-
-/// Which images were used.
-#[derive(Clone, Debug, Serialize)]
-pub struct Images {
-    /// Name.
-    pub name: String,
-    /// Count.
-    pub count: usize,
-    /// Pixels.
-    pub height: usize,
-    /// Pixels.
-    pub width: usize,
-    /// Hash.
-    pub sha256: String,
-}
-
-/// The stand-in engine.
+/// Scores cells under one set of options.
+///
+/// ```
+/// use etnas::engine::{Engine, Options};
+/// use etnas::measure::Measure;
+/// let engine = Engine::new(Options { batch: 4, ..Options::default() })?;
+/// let cells = ["1462".parse()?, "9930".parse()?];
+/// let records = engine.score(&cells, &[Measure::Naswot, Measure::Degree], &())?;
+/// assert!(records[0].score(Measure::Naswot).unwrap().value.unwrap() > 0.0);
+/// # Ok::<(), etnas::Error>(())
+/// ```
 pub struct Engine {
     options: Options,
-    pool: rayon::ThreadPool,
+    backend: Box<dyn Backend>,
+    threads: ThreadPool,
+    origin: Origin,
+    batch: Batch,
+    regression_images: Batch,
+    network: Skeleton,
+    file: Option<(TensorFile, WeightFile)>,
+    draws: Vec<Draw>,
 }
 
 impl Engine {
-    /// Checks the options.
+    /// Loads the images (and weights, if a file is given) and prepares the device.
+    ///
+    /// # Errors
+    /// Options that cannot be carried out, images or weights that are not what they should be, a device that is not there.
     pub fn new(options: Options) -> Result<Engine> {
-        if let Device::Cuda(card) = options.device {
-            return Err(Error::Device {
-                asked: format!("cuda:{card}"),
-                reason: "this version has no CUDA engine".into(),
-                remedy: "Use --device cpu.".into(),
-            });
-        }
-        if let Some(path) = &options.weights {
-            std::fs::read(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
-        }
-        if let Source::Path(path) = &options.data {
-            let bytes = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
-            if bytes.len() % 3073 != 0 {
-                return Err(Error::data(path, "records of 3073 bytes", format!("{} bytes", bytes.len()), "Check it."));
+        let backend: Box<dyn Backend> = match options.device {
+            Device::Auto | Device::Cpu => Box::new(Cpu::new()),
+            Device::Cuda(card) => {
+                return Err(Error::Device {
+                    asked: format!("cuda:{card}"),
+                    reason: "this version of etnas has no CUDA engine".to_string(),
+                    remedy: "Use --device cpu, or auto.".to_string(),
+                })
+            }
+        };
+        for (what, found) in [("Repeats", Some(options.repeats)), ("Threads", options.threads)] {
+            if found == Some(0) {
+                return Err(Error::options(what, "at least 1", "0", "Leave the option out for the default."));
             }
         }
-        if options.data == Source::Photos && options.batch > 128 {
-            let found = "128 photographs";
-            return Err(Error::options("--batch", format!("{} images", options.batch), found, "Lower --batch."));
-        }
-        let pool = rayon::ThreadPoolBuilder::new()
+        let threads = ThreadPoolBuilder::new()
             .num_threads(options.threads.unwrap_or(0))
+            .thread_name(|i| format!("etnas-{i}"))
             .build()
-            .map_err(|e| Error::Internal(e.to_string()))?;
-        Ok(Engine { options, pool })
+            .map_err(|e| Error::Internal(format!("the worker threads cannot be started: {e}")))?;
+
+        let images =
+            Images::load(&options.data, options.dataset, options.batch, options.seeds.data, options.draw_batch)?;
+        let (batch, regression_images) = (images.batch(), images.regression_images(options.seeds.data));
+        let size = (batch.height, batch.width);
+        let file = options.weights.as_deref().map(WeightFile::open).transpose()?;
+        let network = match &file {
+            Some((tensors, _)) => Weights::skeleton_of(tensors, "", size)?,
+            None => Skeleton {
+                height: size.0,
+                width: size.1,
+                ..Skeleton::benchmark(options.classes.unwrap_or(options.dataset.classes()), options.dataset.size())
+            },
+        };
+        network.check()?;
+        let of_slope = (regression_images.height, regression_images.width);
+        let drawn = file.is_none().then_some(&network);
+        let draws = (0..options.repeats)
+            .map(|r| Draw::new(&options, options.seeds.repeat(r), drawn, of_slope))
+            .collect::<Result<_>>()?;
+        let origin = images.origin().clone();
+        Ok(Engine { options, backend, threads, origin, batch, regression_images, network, file, draws })
     }
 
-    /// The options.
+    /// The options that the engine was made with.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The scores.
-    pub fn score(&self, cells: &[Cell], measures: &[Measure], watch: &dyn Watch) -> Result<Vec<Record>> {
-        if self.options.batch < 2 && measures.contains(&Measure::Naswot) {
-            let found = self.options.batch.to_string();
-            return Err(Error::options("naswot", "a batch of at least 2 images", found, "Raise --batch."));
-        }
-        self.pool.install(|| cells.par_iter().map(|cell| self.one(*cell, measures, watch)).collect())
+    /// The network around the cells.
+    pub fn network(&self) -> &Skeleton {
+        &self.network
     }
 
-    fn one(&self, cell: Cell, measures: &[Measure], watch: &dyn Watch) -> Result<Record> {
-        if watch.cancelled() {
-            return Err(Error::Interrupted);
-        }
-        let o = &self.options;
-        let skeleton = Skeleton::benchmark(o.classes.unwrap_or(o.dataset.classes()), o.dataset.size());
-        let singular = cell.has_constant_codes();
-        let scores = measures.iter().map(|&measure| {
-            let mut stream =
-                Stream::new(o.seeds.weight, &[cell.lexicographic() as u64, measure as u64, o.repeats as u64]);
-            let noisy = |value: f64, stream: &mut Stream| Score {
-                value: Some(value * (1.0 + 0.1 * stream.unit())),
-                std: (o.repeats > 1).then(|| value * 0.05 * stream.unit()),
-            };
-            let exact = |value: f64| Score { value: Some(value), std: None };
-            let score = match measure {
-                Measure::Degree => exact(f64::from(cell.degree())),
-                Measure::Params => exact(skeleton.params(&cell) as f64),
-                Measure::Macs => exact(skeleton.macs(&cell) as f64),
-                Measure::Naswot if singular => Score::default(),
-                Measure::Naswot => noisy(1500.0, &mut stream),
-                Measure::LogSynflow => noisy(1e6, &mut stream),
-                Measure::Synflow => noisy(1e55, &mut stream),
-                Measure::LossSlope => noisy(0.35, &mut stream),
-                Measure::Utopian => noisy(0.3, &mut stream),
-            };
-            (measure, score)
-        });
-        let scores: Vec<_> = scores.collect();
-        if measures.iter().any(|m| matches!(m, Measure::Naswot | Measure::LogSynflow | Measure::LossSlope)) {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        watch.advance();
-        let status = match (singular && measures.contains(&Measure::Naswot), cell.is_dead()) {
-            (true, _) => Status::Singular,
-            (_, true) => Status::Dead,
-            _ => Status::Ok,
-        };
-        Ok(Record { cell, dataset: o.dataset, status, scores })
-    }
-
-    /// What decides a score.
+    /// Everything that decides a score.
     pub fn configuration(&self) -> Configuration {
-        let o = &self.options;
+        let options = &self.options;
         Configuration {
-            dataset: o.dataset.name(),
-            images: Images {
-                name: "embedded photographs".into(),
-                count: o.batch,
-                height: o.dataset.size(),
-                width: o.dataset.size(),
-                sha256: "0123456789abcdef0123456789abcdef".into(),
-            },
-            seeds: o.seeds,
-            repeats: o.repeats,
-            backend: "stand-in",
-            kernel_set: "stand-in",
+            dataset: options.dataset,
+            images: self.origin.clone(),
+            regression_images: self.regression_images.count,
+            network: self.network,
+            seeds: options.seeds,
+            init: options.init,
+            slope_init: options.slope_init,
+            weights: self.file.as_ref().map(|(_, file)| file.clone()),
+            log_synflow: options.log_synflow,
+            slope_fit: options.slope_fit,
+            repeats: options.repeats,
+            backend: self.backend.name(),
+            kernel_set: self.backend.kernel_set(),
         }
+    }
+
+    /// Scores cells, in their order. Utopian distance compares the cells of the call. What an earlier call computed is not
+    /// computed again; `watch` advances once for each cell, draw and network pass that is.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when `watch` cancels; wrong weights for the cell; a batch too small for naswot.
+    pub fn score(&self, cells: &[Cell], measures: &[Measure], watch: &dyn Watch) -> Result<Vec<Record>> {
+        let asked = |m: Measure| measures.contains(&m);
+        let needed = |m: Measure| asked(m) || asked(Measure::Utopian);
+        if needed(Measure::Naswot) && self.batch.count < 2 {
+            return Err(Error::options(
+                "The batch of naswot",
+                "at least 2 images",
+                self.batch.count.to_string(),
+                "Give --batch 2 or more, or leave naswot out of --measures.",
+            ));
+        }
+        if let Some((_, file)) = &self.file {
+            if cells.iter().any(|cell| *cell != cells[0]) {
+                return Err(Error::options(
+                    format!("The weights of {}", file.name),
+                    "one cell, as they belong to one network",
+                    format!("{} cells", cells.len()),
+                    "Score each cell with its own weights.",
+                ));
+            }
+        }
+        let columns = self.threads.install(|| self.columns(cells, needed, watch))?;
+        let mut records: Vec<Record> =
+            cells.iter().enumerate().map(|(i, cell)| self.record(*cell, i, &columns, &asked)).collect();
+        if asked(Measure::Utopian) {
+            let rows: Vec<[f64; 3]> = (0..cells.len())
+                .map(|i| {
+                    [&columns.naswot, &columns.log_synflow, &columns.slope]
+                        .map(|c| c[i].value.unwrap_or(f64::NEG_INFINITY))
+                })
+                .collect();
+            for (record, distance) in records.iter_mut().zip(utopian::distances(&rows).distances) {
+                let utopian = record.scores.iter_mut().find(|(m, _)| *m == Measure::Utopian);
+                if let Some((_, score)) = utopian {
+                    score.value = Some(distance).filter(|d| d.is_finite());
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// The measures that need the network, each over all cells; empty where not needed.
+    fn columns(&self, cells: &[Cell], needed: impl Fn(Measure) -> bool, watch: &dyn Watch) -> Result<Columns> {
+        let shared = Shared {
+            options: &self.options,
+            backend: self.backend.as_ref(),
+            batch: &self.batch,
+            regression_images: &self.regression_images,
+            file: self.file.as_ref().map(|(tensors, _)| tensors),
+        };
+        let mut columns = Columns::default();
+        if cells.is_empty() {
+            return Ok(columns);
+        }
+        if needed(Measure::LogSynflow) || needed(Measure::Synflow) {
+            let draws = self.draws.iter().map(|d| d.synflow(cells, &shared, watch)).collect::<Result<Vec<_>>>()?;
+            columns.log_synflow = means(cells, &draws, |sums| Some(self.options.log_synflow.score(sums)));
+            columns.synflow = means(cells, &draws, |sums| Some(sums.product));
+        }
+        if needed(Measure::Naswot) {
+            let draws = self.draws.iter().map(|d| d.naswot(cells, &shared, watch)).collect::<Result<Vec<_>>>()?;
+            columns.naswot = means(cells, &draws, |score| Some(*score));
+        }
+        if needed(Measure::LossSlope) {
+            let draws = self.draws.iter().map(|d| d.loss_slope(cells, &shared, watch)).collect::<Result<Vec<_>>>()?;
+            columns.slope = means(cells, &draws, |slope| *slope);
+        }
+        Ok(columns)
+    }
+
+    fn record(&self, cell: Cell, i: usize, columns: &Columns, asked: impl Fn(Measure) -> bool) -> Record {
+        let exact = |number: u64| Score { value: Some(number as f64), std: None };
+        let missing = |column: &[Score]| column.get(i).is_some_and(|score| score.value.is_none());
+        let status = if missing(&columns.slope) {
+            Status::Diverged
+        } else if missing(&columns.naswot) {
+            Status::Singular
+        } else if cell.is_dead() {
+            Status::Dead
+        } else {
+            Status::Ok
+        };
+        let score = |measure| match measure {
+            Measure::Naswot => columns.naswot[i],
+            Measure::LogSynflow => columns.log_synflow[i],
+            Measure::Synflow => columns.synflow[i],
+            Measure::Degree => exact(cell.degree().into()),
+            Measure::LossSlope => columns.slope[i],
+            Measure::Utopian => Score::default(),
+            Measure::Params => exact(self.network.params(&cell)),
+            Measure::Macs => exact(self.network.macs(&cell)),
+        };
+        let scores = Measure::ALL.into_iter().filter(|m| asked(*m)).map(|m| (m, score(m))).collect();
+        Record { cell, dataset: self.options.dataset, status, scores }
+    }
+}
+
+/// Scores by measure, each over all cells.
+#[derive(Default)]
+struct Columns {
+    naswot: Vec<Score>,
+    log_synflow: Vec<Score>,
+    synflow: Vec<Score>,
+    slope: Vec<Score>,
+}
+
+/// Mean and deviation (n−1) of each cell over the draws. A cell has a value only if every draw gives a finite one.
+fn means<T>(cells: &[Cell], draws: &[Vec<T>], value: impl Fn(&T) -> Option<f64>) -> Vec<Score> {
+    let of_cell = |i: usize| {
+        let values: Option<Vec<f64>> = draws.iter().map(|draw| value(&draw[i]).filter(|v| v.is_finite())).collect();
+        let Some(values) = values else { return Score::default() };
+        let n = values.len() as f64;
+        // A single value stays as it is, to the last bit.
+        let mean = if values.len() == 1 { values[0] } else { values.iter().sum::<f64>() / n };
+        let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        Score { value: Some(mean), std: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
+    };
+    (0..cells.len()).map(of_cell).collect()
+}
+
+impl WeightFile {
+    fn open(path: &std::path::Path) -> Result<(TensorFile, WeightFile)> {
+        let tensors = TensorFile::open(path)?;
+        // LossSlope's files may lack it, LogSynflow's may not.
+        tensors.require(&Slot::Classifier.name(&Skeleton::benchmark(1, 32)))?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let sha256 = Sha256::digest(tensors.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((tensors, WeightFile { name, sha256 }))
     }
 }

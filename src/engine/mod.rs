@@ -1,10 +1,16 @@
 //! Whole populations scored under one set of options.
+//!
+//! An [`Engine`] owns the images, the weights of each repeat, a backend and its threads, and remembers what it computed.
+//! A score is a pure function of cell and [`Options`]: threads, chunks, order and earlier calls change nothing.
 
-#[allow(clippy::module_inception)]
+mod configuration;
+mod draw;
 mod engine;
 mod options;
 mod record;
 
-pub use engine::{Configuration, Engine};
-pub use options::{Device, LogSynflowForm, Options};
+pub use crate::measure::{LogSynflowForm, SlopeFit};
+pub use configuration::{Configuration, WeightFile};
+pub use engine::Engine;
+pub use options::{Device, Options};
 pub use record::{Record, Score, Status};

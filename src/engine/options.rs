@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::input::{Dataset, Source};
+use crate::measure::{LogSynflowForm, SlopeFit};
 use crate::random::Seeds;
 use crate::weights::Init;
 use std::path::PathBuf;
@@ -38,17 +39,6 @@ impl FromStr for Device {
     }
 }
 
-/// Which logarithm LogSynflow takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogSynflowForm {
-    /// Σ |w·ln(g + 1e-6)|: what the paper's table was made with.
-    #[default]
-    Reference,
-    /// Σ |w·ln(g + 1)|: FreeREA's; dead cells are exactly 0.
-    OnePlus,
-}
-
 /// The options of an engine. The default is the paper's setting on CIFAR-10 with the embedded photographs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -68,6 +58,8 @@ pub struct Options {
     pub slope_init: Init,
     /// LogSynflow's form.
     pub log_synflow: LogSynflowForm,
+    /// The losses that LossSlope's line is fitted to.
+    pub slope_fit: SlopeFit,
     /// Outputs of the classifier, where not the data set's.
     pub classes: Option<usize>,
     /// Weights of one cell's network, as safetensors; else they are drawn.
@@ -91,6 +83,7 @@ impl Default for Options {
             init: Init::Uniform,
             slope_init: Init::Uniform,
             log_synflow: LogSynflowForm::Reference,
+            slope_fit: SlopeFit::Reference,
             classes: None,
             weights: None,
             repeats: 1,

@@ -1,9 +1,16 @@
 //! What the networks are fed: batches of images, and LossSlope's regression task.
 
+mod augment;
+mod cifar;
 mod dataset;
+mod files;
+mod images;
+mod photos;
+mod pickled;
 mod regression;
 
 pub use dataset::Dataset;
+pub use images::{Images, Origin};
 pub use regression::{RegressionTask, STEPS};
 
 /// Where images come from.

@@ -1,6 +1,12 @@
 //! What the measures are: names, directions, and the way from raw numbers to a score.
 
+mod log_synflow;
+pub mod loss_slope;
+pub mod naswot;
 pub mod utopian;
+
+pub use log_synflow::LogSynflowForm;
+pub use loss_slope::SlopeFit;
 
 use crate::error::{Error, Result};
 

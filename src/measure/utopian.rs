@@ -1,7 +1,8 @@
 //! Utopian distance: how far a cell is from the point that is best in every measure at once (SPEC section 5).
 //!
-//! Each measure is divided by its maximum over the compared set; the distance is the Euclidean one to (1, …, 1). Smaller
-//! is better. The compared set is the Pareto front in a search, the whole table in a correlation. Cost: two passes.
+//! Each measure is divided by its maximum over the compared set; the distance is the Euclidean one to (1, …, 1).
+//! Smaller is better. The compared set is the Pareto front in a search, the whole table in a correlation. Cost: two
+//! passes.
 
 /// Distances of a compared set, and which columns had to be shifted to be divided.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +19,8 @@ pub struct Utopian<const K: usize = 3> {
 /// * A column whose largest existing value is not positive is shifted by its smallest existing value first; if all are
 ///   then 0, each is the maximum and counts as 1.
 /// * A value that does not exist counts as 0. Where an existing value of its column is itself 0 or less after the
-///   division, it counts as one less than the lowest of them: a singular naswot or a diverged LossSlope never ranks with
-///   or above one that exists.
+///   division, it counts as one less than the lowest of them: a singular naswot or a diverged LossSlope never ranks
+///   with or above one that exists.
 pub fn distances<const K: usize>(rows: &[[f64; K]]) -> Utopian<K> {
     let mut squares = vec![0.0; rows.len()];
     let mut shifted = [false; K];

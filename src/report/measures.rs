@@ -41,7 +41,8 @@ pub fn direction(measure: Measure) -> &'static str {
     }
 }
 
-/// The measure depends on drawn weights, so that repeats give it a standard deviation.
+/// The measure depends on drawn weights, so that repeats give it a standard deviation. Utopian distance is that of the
+/// means.
 pub fn draws(measure: Measure) -> bool {
-    !matches!(measure, Measure::Degree | Measure::Params | Measure::Macs)
+    !matches!(measure, Measure::Degree | Measure::Utopian | Measure::Params | Measure::Macs)
 }

@@ -14,8 +14,8 @@ use crate::random::Stream;
 use std::time::Instant;
 
 impl EtNas {
-    /// Runs the search. Its decisions come from the stream of (`search_seed`, `run`): run r is the same search however many
-    /// others there are.
+    /// Runs the search. Its decisions come from the stream of (`search_seed`, `run`): run r is the same search however
+    /// many others there are.
     ///
     /// # Errors
     /// Those of [`EtNas::check`], a source that lacks LogSynflow or naswot, and whatever the source of scores reports.

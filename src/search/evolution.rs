@@ -1,4 +1,5 @@
-//! The evolution of ET-NAS: tournaments by LogSynflow and Degree, mutation, no isomorphism class twice, the oldest leaves.
+//! The evolution of ET-NAS: tournaments by LogSynflow and Degree, mutation, no isomorphism class twice, the oldest
+//! leaves.
 
 use super::options::{EtNas, Preset};
 use super::outcome::Ended;
@@ -36,8 +37,8 @@ pub(super) struct Evolution {
     pub ended: Ended,
 }
 
-/// The member that becomes a parent, of a sample that is not empty: by Degree and then LogSynflow (`reference`), by LogSynflow
-/// alone (`algorithm1`), the earlier in order of evaluation among equals.
+/// The member that becomes a parent, of a sample that is not empty: by Degree and then LogSynflow (`reference`), by
+/// LogSynflow alone (`algorithm1`), the earlier in order of evaluation among equals.
 pub(super) fn parent<'a>(preset: Preset, sample: impl Iterator<Item = &'a Member>) -> Option<&'a Member> {
     let degree = |m: &Member| if preset == Preset::Reference { m.degree } else { 0 };
     sample.max_by(|a, b| {

@@ -1,4 +1,4 @@
-//! Stand-in, replaced at merge: scores from the engine.
+//! A search answered by the engine.
 
 use super::Scores;
 use crate::backend::Watch;
@@ -7,14 +7,15 @@ use crate::error::Result;
 use crate::measure::Measure;
 use crate::space::Cell;
 
-/// Scores from the engine.
+/// Scores that an engine computes when they are asked for. What was computed once is remembered by the engine, so that runs
+/// over one engine share it.
 pub struct LiveScores<'a> {
     engine: &'a Engine,
     watch: &'a dyn Watch,
 }
 
 impl<'a> LiveScores<'a> {
-    /// Over an engine.
+    /// The scores of an engine; `watch` is told of each cell and may end the work.
     pub fn new(engine: &'a Engine, watch: &'a dyn Watch) -> LiveScores<'a> {
         LiveScores { engine, watch }
     }
@@ -27,6 +28,7 @@ impl Scores for LiveScores<'_> {
 
     fn scores(&mut self, measure: Measure, cells: &[Cell]) -> Result<Vec<f64>> {
         let records = self.engine.score(cells, &[measure], self.watch)?;
-        Ok(records.iter().map(|r| r.score(measure).and_then(|s| s.value).unwrap_or(f64::NEG_INFINITY)).collect())
+        let value = |record: &crate::engine::Record| record.score(measure).and_then(|score| score.value);
+        Ok(records.iter().map(|record| value(record).unwrap_or(f64::NEG_INFINITY)).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! The search methods, over any source of scores.
 //!
-//! This room owns the decisions of a search. It asks for scores through [`Scores`] and knows nothing of how they come about;
-//! it never sees an accuracy.
+//! This room owns the decisions of a search. It asks for scores through [`Scores`] and knows nothing of how they come
+//! about; it never sees an accuracy.
 
 mod et_nas;
 mod evolution;

@@ -37,12 +37,12 @@ macro_rules! named {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// What produced the paper's figures: parent by Degree, then LogSynflow; a child of equal Degree is accepted; only the
-    /// children of maximal Degree are compared; a front of one wins without LossSlope.
+    /// What produced the paper's figures: parent by Degree, then LogSynflow; a child of equal Degree is accepted; only
+    /// the children of maximal Degree are compared; a front of one wins without LossSlope.
     #[default]
     Reference,
-    /// The paper's Algorithm 1 to the letter: parent by LogSynflow; a child needs a higher Degree, so the search stalls after some 14 to 23
-    /// children; all children are compared; LossSlope also for a front of one.
+    /// The paper's Algorithm 1 to the letter: parent by LogSynflow; a child needs a higher Degree, so the search stalls
+    /// after some 14 to 23 children; all children are compared; LossSlope also for a front of one.
     Algorithm1,
 }
 named!(Preset, "preset", Reference = "reference", Algorithm1 = "algorithm1");
@@ -112,12 +112,13 @@ pub struct EtNas {
     pub population: usize,
     /// S, the members of the population of which the best becomes a parent.
     pub sample: usize,
-    /// C: the search goes on while the history (starters and children) has at most so many cells, so C + 1 are evaluated.
+    /// C: the search goes on while the history (starters and children) has at most so many cells, so C + 1 are
+    /// evaluated.
     pub cycles: usize,
     /// Mutants rejected in a row after which the search counts as stalled.
     ///
-    /// A rejection costs about a microsecond. Over 10,000 table-backed searches of each data set the `reference` preset never met
-    /// 400 in a row; `algorithm1` stalls at any patience.
+    /// A rejection costs about a microsecond. Over 10,000 table-backed searches of each data set the `reference` preset
+    /// never met 400 in a row; `algorithm1` stalls all the same.
     pub patience: usize,
 }
 
@@ -146,7 +147,8 @@ impl EtNas {
         })
     }
 
-    /// The most cells whose LogSynflow a run asks for, C + 1; with the paper's setting 61. Fewer where the search stalls.
+    /// The most cells whose LogSynflow a run asks for, C + 1; with the paper's setting 61. Fewer where the search
+    /// stalls.
     pub fn most_evaluations(&self) -> usize {
         self.cycles.saturating_add(1)
     }
@@ -154,8 +156,8 @@ impl EtNas {
     /// Checks that such a search can be run.
     ///
     /// # Errors
-    /// [`Error::Options`] for a zero, a population larger than the space, a sample larger than the population, fewer cycles than
-    /// population, and a Degree rule for NO DEGREE.
+    /// [`Error::Options`] for a zero, a population larger than the space, a sample larger than the population, fewer
+    /// cycles than population, and a Degree rule for NO DEGREE.
     pub fn check(&self) -> Result<()> {
         let sizes = [
             ("population", self.population),

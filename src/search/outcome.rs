@@ -106,7 +106,8 @@ pub struct Outcome {
     pub seconds: Phases,
     /// Why the evolution ended.
     pub ended: Ended,
-    /// Measures whose maximum over the finalists was not positive, and that were shifted by their minimum before the distance.
+    /// Measures whose maximum over the finalists was not positive, and that were shifted by their minimum before the
+    /// distance.
     pub shifted: Vec<Measure>,
     /// The source has no LossSlope, so that the finalists were compared by naswot and LogSynflow alone.
     pub without_loss_slope: bool,

@@ -1,8 +1,8 @@
 //! The first Pareto front of two measures, both maximised.
 
-/// Positions, ascending, of the points that no other point dominates. A point dominates another if it is at least as large
-/// in both coordinates and larger in one; equal points do not dominate each other, so duplicates stay. −∞ is the lowest value;
-/// NaN counts as −∞. O(n log n).
+/// Positions, ascending, of the points that no other point dominates. A point dominates another if it is at least as
+/// large in both coordinates and larger in one; equal points do not dominate each other, so duplicates stay. −∞ is the
+/// lowest value; NaN counts as −∞. O(n log n).
 pub fn front(points: &[(f64, f64)]) -> Vec<usize> {
     // Adding 0 makes −0 equal to 0 for `total_cmp` too.
     let clean = |v: f64| if v.is_nan() { f64::NEG_INFINITY } else { v + 0.0 };

@@ -23,8 +23,8 @@ pub(super) struct Selection {
     pub without_loss_slope: bool,
 }
 
-/// The members whose naswot is asked for, in order of evaluation: the children, or the last population if there are none; of maximal
-/// Degree only, but for `algorithm1`.
+/// The members whose naswot is asked for, in order of evaluation: the children, or the last population if there are
+/// none; of maximal Degree only, but for `algorithm1`.
 pub(super) fn pool(search: &EtNas, evolution: &Evolution) -> Vec<Member> {
     let mut pool = evolution.children.clone();
     if pool.is_empty() {
@@ -101,8 +101,8 @@ pub(super) fn select(
     Ok(Selection { winner, finalists, naswot: pool.len(), loss_slope, shifted, without_loss_slope })
 }
 
-/// Sets the Utopian distance of each finalist, over two measures where LossSlope was not asked for. Gives the measures that
-/// had to be shifted.
+/// Sets the Utopian distance of each finalist, over two measures where LossSlope was not asked for. Gives the measures
+/// that had to be shifted.
 fn measure_distances(finalists: &mut [Finalist]) -> Vec<Measure> {
     let slopes: Option<Vec<f64>> = finalists.iter().map(|f| f.loss_slope).collect();
     let (distances, shifted) = match slopes {
@@ -124,8 +124,8 @@ fn measure_distances(finalists: &mut [Finalist]) -> Vec<Measure> {
     measures.into_iter().zip(shifted).filter(|(_, shifted)| *shifted).map(|(measure, _)| measure).collect()
 }
 
-/// Sets the sum of ranks of each finalist: in each measure 1 is the best, equal values share the better rank. LossSlope where
-/// not asked for adds 1 to all.
+/// Sets the sum of ranks of each finalist: in each measure 1 is the best, equal values share the better rank. LossSlope
+/// where not asked for adds 1 to all.
 fn rank(finalists: &mut [Finalist]) {
     let columns: [fn(&Finalist) -> f64; 3] =
         [|f| f.naswot, |f| f.log_synflow, |f| f.loss_slope.unwrap_or(f64::NEG_INFINITY)];

@@ -61,7 +61,7 @@ impl Skeleton {
                 ));
             }
         }
-        if self.height % 4 != 0 || self.width % 4 != 0 {
+        if !self.height.is_multiple_of(4) || !self.width.is_multiple_of(4) {
             return Err(Error::options(
                 "The image size",
                 "height and width that are multiples of 4 (the network halves them twice)",

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 /// The environment variable that names a table.
 pub const VARIABLE: &str = "ETNAS_TABLE";
 
-/// The columns that a table may have besides `arch_index` and `arch_str`: accuracies in % after 12 and 200 epochs on validation and
-/// test images, seconds of one epoch on 50,000 CIFAR images, millions of parameters and of multiply-accumulates.
+/// The columns that a table may have besides `arch_index` and `arch_str`: accuracies in % after 12 and 200 epochs on
+/// validation and test images, seconds of one epoch on 50,000 CIFAR images, millions of parameters and of
+/// multiply-accumulates.
 pub const COLUMNS: [&str; 15] = [
     "cifar10_valid12",
     "cifar10_test12",
@@ -51,7 +52,8 @@ pub struct Accuracies {
 }
 
 impl Accuracies {
-    /// The compiled-in table: test accuracies after 200 epochs of the 72 cells of Degree 7 and three landmarks (SPEC section 9).
+    /// The compiled-in table: test accuracies after 200 epochs of the 72 cells of Degree 7 and three landmarks (SPEC
+    /// section 9).
     pub fn builtin() -> Accuracies {
         let columns = Dataset::ALL.into_iter().enumerate().map(|(d, dataset)| {
             let mut values = vec![f64::NAN; SPACE_SIZE];
@@ -67,8 +69,8 @@ impl Accuracies {
         }
     }
 
-    /// Reads a CSV table: a column `arch_index` or `arch_str` and any of [`COLUMNS`], among them the test accuracy after 200
-    /// epochs of one data set at least. Other columns are ignored; cells and values may be missing.
+    /// Reads a CSV table: a column `arch_index` or `arch_str` and any of [`COLUMNS`], among them the test accuracy
+    /// after 200 epochs of one data set at least. Other columns are ignored; cells and values may be missing.
     ///
     /// # Errors
     /// [`Error::Unreadable`]; [`Error::Data`] with line and column for what is not such a table.
@@ -116,7 +118,8 @@ impl Accuracies {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
-    /// A column of [`COLUMNS`], if the table has it: one value per cell of the space, by NATS-Bench index; NaN where not known.
+    /// A column of [`COLUMNS`], if the table has it: one value per cell of the space, by NATS-Bench index; NaN where
+    /// not known.
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         self.columns.iter().find(|(n, _)| n == name).map(|(_, values)| values.as_slice())
     }
@@ -131,8 +134,8 @@ impl Accuracies {
         (!value.is_nan()).then_some(value)
     }
 
-    /// A cell's rank by test accuracy and the number of cells: 1 is the best, equal accuracies share the better rank. Only a
-    /// table that knows the accuracy of every cell can say.
+    /// A cell's rank by test accuracy and the number of cells: 1 is the best, equal accuracies share the better rank.
+    /// Only a table that knows the accuracy of every cell can say.
     pub fn rank(&self, cell: &Cell, dataset: Dataset) -> Option<(usize, usize)> {
         let all = self.test(dataset)?;
         let own = *all.get(cell.index())?;

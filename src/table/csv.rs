@@ -20,9 +20,9 @@ pub(super) struct Columns {
     pub columns: Vec<(String, Vec<f64>)>,
 }
 
-/// Reads the columns for which `wanted` holds; others may contain anything. A cell is named by `arch_index`, by `arch_str`, or by
-/// both, which must then agree. An empty field, `nan` or `NA` means that the value is not known; `valid` says which numbers can be
-/// meant, `range` says so in words.
+/// Reads the columns for which `wanted` holds; others may contain anything. A cell is named by `arch_index`, by
+/// `arch_str`, or by both, which must then agree. An empty field, `nan` or `NA` means that the value is not known;
+/// `valid` says which numbers can be meant, `range` says so in words.
 pub(super) fn read(
     path: &Path,
     wanted: &dyn Fn(&str) -> bool,

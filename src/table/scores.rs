@@ -15,12 +15,12 @@ pub struct ScoreTable {
 }
 
 impl ScoreTable {
-    /// Reads each measure from the column of its name. Values are taken as they stand (some published tables write 1e-6 for
-    /// a singular naswot); `-inf` means that the measure does not exist for the cell.
+    /// Reads each measure from the column of its name. Values are taken as they stand (some published tables write 1e-6
+    /// for a singular naswot); `-inf` means that the measure does not exist for the cell.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]; [`Error::Data`] for a column that is not there, and with line and column for what is not a
-    /// number.
+    /// [`Error::Unreadable`]; [`Error::Data`] for a column that is not there, and with line and column for what is not
+    /// a number.
     pub fn open(path: &Path, measures: &[(Measure, &str)]) -> Result<ScoreTable> {
         let wanted = |name: &str| measures.iter().any(|(_, column)| *column == name);
         let valid = |_: &str, value: f64| value < f64::INFINITY;

@@ -17,7 +17,7 @@ impl Weights {
     /// # Errors
     /// A tensor that the cell needs is missing or misshapen, or the file holds convolutions that the cell does not have.
     pub fn from_safetensors(file: &TensorFile, prefix: &str, cell: &Cell, size: (usize, usize)) -> Result<Weights> {
-        let skeleton = read_skeleton(file, prefix, size)?;
+        let skeleton = Weights::skeleton_of(file, prefix, size)?;
         let mut weights = Weights::empty(skeleton, None);
         let mut slots = vec![Slot::Stem, Slot::Classifier, Slot::ClassifierBias];
         slots.extend((0..3).flat_map(|stage| [Slot::Head(stage), Slot::HeadBias(stage)]));
@@ -96,41 +96,44 @@ impl Weights {
     }
 }
 
-fn read_skeleton(file: &TensorFile, prefix: &str, (height, width): (usize, usize)) -> Result<Skeleton> {
-    let stem = format!("{prefix}stem.0.weight");
-    let shape = file.require(&stem)?.shape;
-    let [channels, 3, 3, 3] = shape[..] else {
-        return Err(file.wrong(&stem, "the shape [C, 3, 3, 3]", format!("{shape:?}"), REMEDY));
-    };
-    let reductions: Vec<usize> = file
-        .names()?
-        .iter()
-        .filter_map(|name| {
-            name.strip_prefix(prefix)?.strip_prefix("cells.")?.strip_suffix(".conv_a.op.1.weight")?.parse().ok()
-        })
-        .collect();
-    let (least, most) = (reductions.iter().min().copied(), reductions.iter().max().copied());
-    let cells_per_stage = match (reductions.len(), least, most) {
-        (2, Some(first), Some(second)) if first >= 1 && second == 2 * first + 1 => first,
-        _ => {
-            let found = format!("reductions at {reductions:?}");
-            return Err(file.wrong(
-                &format!("{prefix}cells.*.conv_a.op.1.weight"),
-                "two reductions, at cells N and 2N+1",
-                found,
-                REMEDY,
-            ));
-        }
-    };
-    let classifier = format!("{prefix}classifier.weight");
-    let classes = match file.get(&classifier)? {
-        Some(tensor) if tensor.shape.len() == 2 => tensor.shape[0],
-        Some(tensor) => {
-            return Err(file.wrong(&classifier, "the shape [classes, 4C]", format!("{:?}", tensor.shape), REMEDY))
-        }
-        None => 1,
-    };
-    let skeleton = Skeleton { channels, cells_per_stage, classes, height, width };
-    skeleton.check()?;
-    Ok(skeleton)
+impl Weights {
+    /// The network that a file's weights belong to, read off names and shapes; `(height, width)` is that of the images.
+    pub fn skeleton_of(file: &TensorFile, prefix: &str, (height, width): (usize, usize)) -> Result<Skeleton> {
+        let stem = format!("{prefix}stem.0.weight");
+        let shape = file.require(&stem)?.shape;
+        let [channels, 3, 3, 3] = shape[..] else {
+            return Err(file.wrong(&stem, "the shape [C, 3, 3, 3]", format!("{shape:?}"), REMEDY));
+        };
+        let reductions: Vec<usize> = file
+            .names()?
+            .iter()
+            .filter_map(|name| {
+                name.strip_prefix(prefix)?.strip_prefix("cells.")?.strip_suffix(".conv_a.op.1.weight")?.parse().ok()
+            })
+            .collect();
+        let (least, most) = (reductions.iter().min().copied(), reductions.iter().max().copied());
+        let cells_per_stage = match (reductions.len(), least, most) {
+            (2, Some(first), Some(second)) if first >= 1 && second == 2 * first + 1 => first,
+            _ => {
+                let found = format!("reductions at {reductions:?}");
+                return Err(file.wrong(
+                    &format!("{prefix}cells.*.conv_a.op.1.weight"),
+                    "two reductions, at cells N and 2N+1",
+                    found,
+                    REMEDY,
+                ));
+            }
+        };
+        let classifier = format!("{prefix}classifier.weight");
+        let classes = match file.get(&classifier)? {
+            Some(tensor) if tensor.shape.len() == 2 => tensor.shape[0],
+            Some(tensor) => {
+                return Err(file.wrong(&classifier, "the shape [classes, 4C]", format!("{:?}", tensor.shape), REMEDY))
+            }
+            None => 1,
+        };
+        let skeleton = Skeleton { channels, cells_per_stage, classes, height, width };
+        skeleton.check()?;
+        Ok(skeleton)
+    }
 }

@@ -1,6 +1,8 @@
 //! What several test files need.
 #![allow(dead_code)]
 
+pub mod golden;
+
 use std::path::PathBuf;
 
 /// A file of the folder with tables, images and golden files (`ETNAS_SHARED`, default `../shared`). Where it is absent the

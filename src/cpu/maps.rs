@@ -1,0 +1,313 @@
+//! Passes over maps of one image: sums of terms, ReLU, averages and their adjoints, codes.
+//!
+//! All maps are `[h][w][c]` with c a multiple of 16; slices of channels (`scale`, `shift`) have c elements. Each pass reads
+//! and writes its maps once and is bound by memory.
+
+use super::simd::{kernels, Vector, BLOCK};
+
+/// A pixel's channels in blocks of 16.
+fn blocks(pixel: &[f32]) -> &[[f32; BLOCK]] {
+    pixel.as_chunks().0
+}
+
+fn blocks_mut(pixel: &mut [f32]) -> &mut [[f32; BLOCK]] {
+    pixel.as_chunks_mut().0
+}
+
+kernels! {
+    /// Every pixel of `out` becomes `shift`.
+    pub fn fill(out: &mut [f32], shift: &[f32]) = fill_body;
+    /// `out += scale · raw`, scale by channel.
+    pub fn add_scaled(out: &mut [f32], raw: &[f32], scale: &[f32]) = add_scaled_body;
+    /// `out += other`.
+    pub fn add(out: &mut [f32], other: &[f32]) = add_body;
+    /// `out += other` where `gate > 0`: the way back through a ReLU.
+    pub fn add_gated(out: &mut [f32], other: &[f32], gate: &[f32]) = add_gated_body;
+    /// `out += average of other over 3×3`, the divisor counting the pixels inside. `columns` holds (width+2)·c floats.
+    pub fn add_pool(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_body;
+    /// The adjoint of [`add_pool`]: `out` of the pool's source, `d` of its result.
+    pub fn add_pool_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_adjoint_body;
+    /// ReLU of a map into a padded map, border included.
+    pub fn relu_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = relu_padded_body;
+    /// The 2×2 average of a map into a padded map of half the size, border included.
+    pub fn average_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = average_padded_body;
+    /// The adjoint of the 2×2 average: `out` of the full size, `d` of half of it.
+    pub fn add_average_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize)) = add_average_adjoint_body;
+    /// Bit i of the words is set where element i is greater than zero; all words are overwritten.
+    pub fn codes(value: &[f32], words: &mut [u64]) = codes_body;
+    /// Bits in which two codes differ.
+    pub fn distance(a: &[u64], b: &[u64]) -> u64 = distance_body;
+}
+
+#[inline(always)]
+fn fill_body<V: Vector>(out: &mut [f32], shift: &[f32]) {
+    for pixel in out.chunks_exact_mut(shift.len()) {
+        pixel.copy_from_slice(shift);
+    }
+}
+
+#[inline(always)]
+fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
+    let c = scale.len();
+    for (out, raw) in out.chunks_exact_mut(c).zip(raw.chunks_exact(c)) {
+        for ((out, raw), scale) in blocks_mut(out).iter_mut().zip(blocks(raw)).zip(blocks(scale)) {
+            for k in 0..BLOCK {
+                out[k] += scale[k] * raw[k];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
+    for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
+        for k in 0..BLOCK {
+            out[k] += other[k];
+        }
+    }
+}
+
+#[inline(always)]
+fn add_gated_body<V: Vector>(out: &mut [f32], other: &[f32], gate: &[f32]) {
+    for ((out, other), gate) in blocks_mut(out).iter_mut().zip(blocks(other)).zip(blocks(gate)) {
+        for k in 0..BLOCK {
+            out[k] += if gate[k] > 0.0 { other[k] } else { 0.0 };
+        }
+    }
+}
+
+/// Pixels of a window of three that lie inside.
+fn inside(at: usize, size: usize) -> usize {
+    1 + usize::from(at > 0) + usize::from(at + 1 < size)
+}
+
+/// `columns[x] = Σ rows`, over the up to three rows around `y`, each row's pixels times `weight(row, x)`.
+#[inline(always)]
+fn sum_rows(
+    map: &[f32],
+    (h, w): (usize, usize),
+    c: usize,
+    y: usize,
+    columns: &mut [f32],
+    weight: impl Fn(usize, usize) -> f32,
+) {
+    columns.fill(0.0);
+    for row in y.saturating_sub(1)..(y + 2).min(h) {
+        let pixels = map[row * w * c..][..w * c].chunks_exact(c);
+        for (x, (sum, pixel)) in columns[c..].chunks_exact_mut(c).zip(pixels).enumerate() {
+            let weight = weight(row, x);
+            for (sum, pixel) in blocks_mut(sum).iter_mut().zip(blocks(pixel)) {
+                for k in 0..BLOCK {
+                    sum[k] += weight * pixel[k];
+                }
+            }
+        }
+    }
+}
+
+/// `out[x] += weight(x) · (columns[x−1] + columns[x] + columns[x+1])` for one row.
+#[inline(always)]
+fn add_columns(out: &mut [f32], c: usize, columns: &[f32], weight: impl Fn(usize) -> f32) {
+    for (x, out) in out.chunks_exact_mut(c).enumerate() {
+        let weight = weight(x);
+        let [left, middle, right] = [0, 1, 2].map(|k| blocks(&columns[(x + k) * c..][..c]));
+        for (((out, l), m), r) in blocks_mut(out).iter_mut().zip(left).zip(middle).zip(right) {
+            for k in 0..BLOCK {
+                out[k] += weight * (l[k] + m[k] + r[k]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_pool_body<V: Vector>(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) {
+    let (h, w) = size;
+    let c = out.len() / (h * w);
+    let columns = &mut columns[..(w + 2) * c];
+    for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
+        sum_rows(other, size, c, y, columns, |_, _| 1.0);
+        add_columns(out, c, columns, |x| 1.0 / (inside(y, h) * inside(x, w)) as f32);
+    }
+}
+
+#[inline(always)]
+fn add_pool_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize, usize), columns: &mut [f32]) {
+    let (h, w) = size;
+    let c = out.len() / (h * w);
+    let columns = &mut columns[..(w + 2) * c];
+    for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
+        sum_rows(d, size, c, y, columns, |row, x| 1.0 / (inside(row, h) * inside(x, w)) as f32);
+        add_columns(out, c, columns, |_| 1.0);
+    }
+}
+
+/// Zeroes the border of a padded map and hands out its rows of `width` inner pixels.
+pub fn inner_rows(padded: &mut [f32], (h, w): (usize, usize), c: usize) -> impl Iterator<Item = &mut [f32]> {
+    let row = (w + 2) * c;
+    let (top, rest) = padded.split_at_mut(row);
+    let (middle, bottom) = rest.split_at_mut(h * row);
+    top.fill(0.0);
+    bottom[..row].fill(0.0);
+    middle.chunks_exact_mut(row).map(move |row| {
+        row[..c].fill(0.0);
+        row[(w + 1) * c..].fill(0.0);
+        &mut row[c..(w + 1) * c]
+    })
+}
+
+#[inline(always)]
+fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut [f32]) {
+    let (h, w) = size;
+    let c = value.len() / (h * w);
+    for (to, from) in inner_rows(padded, size, c).zip(value.chunks_exact(w * c)) {
+        for (to, from) in blocks_mut(to).iter_mut().zip(blocks(from)) {
+            for k in 0..BLOCK {
+                to[k] = from[k].max(0.0);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn average_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut [f32]) {
+    let (h, w) = size;
+    let c = value.len() / (h * w);
+    for (y, to) in inner_rows(padded, (h / 2, w / 2), c).enumerate() {
+        for (x, to) in to.chunks_exact_mut(c).enumerate() {
+            let at = |dy: usize, dx: usize| blocks(&value[((2 * y + dy) * w + 2 * x + dx) * c..][..c]);
+            let (p, q, r, s) = (at(0, 0), at(0, 1), at(1, 0), at(1, 1));
+            for (b, to) in blocks_mut(to).iter_mut().enumerate() {
+                for k in 0..BLOCK {
+                    to[k] = 0.25 * ((p[b][k] + q[b][k]) + (r[b][k] + s[b][k]));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_average_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize, usize)) {
+    let (h, w) = size;
+    let c = out.len() / (h * w);
+    for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
+        for (x, out) in out.chunks_exact_mut(c).enumerate() {
+            let from = &d[(y / 2 * (w / 2) + x / 2) * c..][..c];
+            for (out, from) in blocks_mut(out).iter_mut().zip(blocks(from)) {
+                for k in 0..BLOCK {
+                    out[k] += 0.25 * from[k];
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn codes_body<V: Vector>(value: &[f32], words: &mut [u64]) {
+    for (word, floats) in words.iter_mut().zip(value.chunks(64)) {
+        *word = 0;
+        for (b, block) in blocks(floats).iter().enumerate() {
+            for q in 0..BLOCK / V::LANES {
+                // SAFETY: a block has 16 floats, so that LANES of them are there from q·LANES on.
+                let bits = unsafe { V::load(block[q * V::LANES..].as_ptr()).positive() };
+                *word |= u64::from(bits) << (b * BLOCK + q * V::LANES);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn distance_body<V: Vector>(a: &[u64], b: &[u64]) -> u64 {
+    a.iter().zip(b).map(|(a, b)| u64::from((a ^ b).count_ones())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::padded_len;
+    use super::super::simd::Isa;
+    use super::*;
+    use crate::random::Stream;
+
+    const C: usize = 32;
+
+    fn random(n: usize, key: u64) -> Vec<f32> {
+        let mut stream = Stream::new(std::process::id().into(), &[key]);
+        (0..n).map(|_| stream.symmetric(1.0)).collect()
+    }
+
+    fn inner(a: &[f32], b: &[f32]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    }
+
+    #[test]
+    fn pool_counts_the_pixels_inside() {
+        for isa in Isa::available() {
+            for (h, w) in [(1, 1), (2, 2), (4, 4), (3, 7), (8, 8)] {
+                let map = random(h * w * C, 1);
+                let mut out = vec![2.0; map.len()];
+                add_pool(isa, &mut out, &map, (h, w), &mut vec![f32::NAN; (w + 2) * C]);
+                for at in 0..map.len() {
+                    let (y, x, c) = (at / C / w, at / C % w, at % C);
+                    let window: Vec<f64> = (y.saturating_sub(1)..(y + 2).min(h))
+                        .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(w)).map(move |x| (y * w + x) * C + c))
+                        .map(|at| f64::from(map[at]))
+                        .collect();
+                    let expected = 2.0 + window.iter().sum::<f64>() / window.len() as f64;
+                    assert!((f64::from(out[at]) - expected).abs() < 1e-6, "{isa:?} {h}×{w} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn adjoints_are_adjoint() {
+        for isa in Isa::available() {
+            let size = (6, 10);
+            let n = size.0 * size.1 * C;
+            let (x, y) = (random(n, 2), random(n, 3));
+            let columns = &mut vec![f32::NAN; (size.1 + 2) * C];
+            let (mut ax, mut ay) = (vec![0.0; n], vec![0.0; n]);
+            add_pool(isa, &mut ax, &x, size, columns);
+            add_pool_adjoint(isa, &mut ay, &y, size, columns);
+            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
+
+            let y = random(n / 4, 4);
+            let mut padded = vec![f32::NAN; padded_len(3, 5, C)];
+            average_padded(isa, &x, size, &mut padded);
+            let ax: Vec<f32> = inner_rows(&mut padded, (3, 5), C).flat_map(|row| row.to_vec()).collect();
+            let mut ay = vec![0.0; n];
+            add_average_adjoint(isa, &mut ay, &y, size);
+            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn codes_and_distances_count_bits() {
+        for isa in Isa::available() {
+            // 3 pixels of 16 channels: the last word is not full.
+            let (a, b) = (random(5 * 3 * 16, 5), random(5 * 3 * 16, 6));
+            let code = |map: &[f32]| {
+                let mut words = vec![u64::MAX; map.len().div_ceil(64)];
+                codes(isa, map, &mut words);
+                words
+            };
+            let expected = a.iter().zip(&b).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count() as u64;
+            assert!(expected > 0);
+            assert_eq!(distance(isa, &code(&a), &code(&b)), expected);
+            let special = [0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1.0, f32::NAN, f32::INFINITY, -f32::INFINITY];
+            let map: Vec<f32> = special.iter().chain(&special).copied().collect();
+            assert_eq!(code(&map), [0b0101_0100_0101_0100]);
+        }
+    }
+
+    #[test]
+    fn gates_pass_where_the_value_is_positive() {
+        for isa in Isa::available() {
+            let (value, d) = (random(160, 7), random(160, 8));
+            let mut out = vec![1.0; 160];
+            add_gated(isa, &mut out, &d, &value);
+            for i in 0..160 {
+                assert_eq!(out[i], 1.0 + if value[i] > 0.0 { d[i] } else { 0.0 });
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The engine for processors: f32, vectorised by hand, threads over the population or over the images of a batch.
+//!
+//! Everything below the seam works on a [`crate::plan::Plan`]. Layout and kernels: `docs/cpu-engine.md`.
+
+mod bank;
+mod conv;
+mod heads;
+mod layout;
+mod maps;
+mod naswot;
+mod norm;
+mod pass;
+mod scratch;
+mod sgd;
+mod simd;
+mod synflow;
+mod train;
+
+pub use simd::Isa;
+
+use crate::backend::{Backend, Hamming, SynflowSums, Watch};
+use crate::error::{Error, Result};
+use crate::input::{Batch, RegressionTask};
+use crate::plan::{Plan, Purpose};
+use crate::space::Cell;
+use crate::weights::Weights;
+use bank::Banks;
+use rayon::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The backend for processors. Threads are those of the rayon pool that it is called from.
+pub struct Cpu {
+    isa: Isa,
+    banks: Banks,
+    naswot: Pool<naswot::Workspace>,
+    synflow: Pool<synflow::Workspace>,
+    train: Pool<train::Workspace>,
+}
+
+impl Cpu {
+    /// With the best instruction set of this processor.
+    pub fn new() -> Cpu {
+        Cpu::with_isa(Isa::detect())
+    }
+
+    /// With a given instruction set, one of [`Isa::available`].
+    pub fn with_isa(isa: Isa) -> Cpu {
+        Cpu { isa, banks: Banks::default(), naswot: Pool::default(), synflow: Pool::default(), train: Pool::default() }
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Cpu {
+        Cpu::new()
+    }
+}
+
+impl Cpu {
+    /// The norms of the gradients of LossSlope's first step, by the parameter's name in the state_dict (heads as
+    /// `heads.0.0.weight` …). Parameters that no gradient reaches are absent.
+    pub fn first_gradients(&self, cell: &Cell, weights: &Arc<Weights>, task: &RegressionTask) -> Vec<(String, f64)> {
+        let bank = self.banks.get(weights);
+        let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
+        let mut norms = Vec::new();
+        let run = |space: &mut _| train::losses(self.isa, &plan, &bank, task, false, space, Some(&mut norms));
+        self.train.lend(run);
+        norms
+    }
+}
+
+/// Workspaces that are not in use.
+struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Pool(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T: Default> Pool<T> {
+    /// Lends a workspace to `work`.
+    fn lend<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut space = idle().pop().unwrap_or_default();
+        let result = work(&mut space);
+        idle().push(space);
+        result
+    }
+}
+
+/// Runs `work(cell, parallel)` for all cells, in order of the results.
+///
+/// As many cells as fill all threads evenly run one to a thread; each of the rest is spread over the threads
+/// (`parallel`), so that a small population uses the whole machine too.
+fn population<R: Send>(
+    cells: &[Cell],
+    watch: &dyn Watch,
+    work: impl Fn(&Cell, bool) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let watched = |cell: &Cell, parallel: bool| {
+        if watch.cancelled() {
+            return Err(Error::Interrupted);
+        }
+        let result = work(cell, parallel);
+        watch.advance();
+        result
+    };
+    let threads = rayon::current_num_threads();
+    let (whole, rest) = cells.split_at(cells.len() / threads * threads);
+    let mut results: Vec<R> =
+        whole.par_iter().with_max_len(1).map(|cell| watched(cell, false)).collect::<Result<_>>()?;
+    for cell in rest {
+        results.push(watched(cell, true)?);
+    }
+    Ok(results)
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn kernel_set(&self) -> &'static str {
+        self.isa.kernel_set()
+    }
+
+    fn hamming(
+        &self,
+        cells: &[Cell],
+        weights: &Arc<Weights>,
+        batch: &Batch,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Hamming>> {
+        let bank = self.banks.get(weights);
+        let skeleton = weights.skeleton();
+        population(cells, watch, |cell, parallel| {
+            let plan = Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
+            let distance = self.naswot.lend(|space| naswot::distances(self.isa, &plan, &bank, batch, parallel, space));
+            Ok(Hamming { count: batch.count, bits: skeleton.code_bits(cell), distance })
+        })
+    }
+
+    fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
+        let bank = self.banks.get(weights);
+        population(cells, watch, |cell, _| {
+            let plan = Plan::new(cell, weights.skeleton(), Purpose::Output, false);
+            Ok(self.synflow.lend(|space| synflow::sums(self.isa, cell, &plan, &bank, space)))
+        })
+    }
+
+    fn train(
+        &self,
+        cells: &[Cell],
+        weights: &Arc<Weights>,
+        task: &RegressionTask,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Vec<f64>>> {
+        let bank = self.banks.get(weights);
+        population(cells, watch, |cell, parallel| {
+            let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
+            Ok(self.train.lend(|space| train::losses(self.isa, &plan, &bank, task, parallel, space, None)))
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! One pass of a forward computation: for one image, add up a value's terms, then run the convolutions that leave it.
+
+use super::bank::source_channels;
+use super::conv::{forward, Geometry};
+use super::layout::{map_len, padded_channels, padded_len};
+use super::maps;
+use super::norm::{moments, Affine, Moment};
+use super::scratch::{grown, Scratch};
+use super::simd::Isa;
+use crate::plan::{Before, Plan, Shape, Slots, Term};
+use crate::weights::Weights;
+use rayon::prelude::*;
+
+/// What all passes of a network share.
+pub struct Network<'a> {
+    /// Instruction set.
+    pub isa: Isa,
+    /// What is computed.
+    pub plan: &'a Plan,
+    /// Where it lies in an image's arena.
+    pub slots: &'a Slots,
+    /// Source of β for constant terms.
+    pub weights: &'a Weights,
+}
+
+/// Runs `work(part, arena, moments, other)` over the parts (images, or groups of them) that three buffers are cut into,
+/// each buffer beside the length of its parts.
+pub fn each_part<T: Send>(
+    parallel: bool,
+    (arena, size): (&mut [f32], usize),
+    (moments, stride): (&mut [Moment], usize),
+    (other, length): (&mut [T], usize),
+    work: impl Fn(usize, &mut [f32], &mut [Moment], &mut [T]) + Sync,
+) {
+    if parallel {
+        arena
+            .par_chunks_mut(size)
+            .zip(moments.par_chunks_mut(stride))
+            .zip(other.par_chunks_mut(length))
+            .enumerate()
+            .for_each(|(i, ((arena, moments), other))| work(i, arena, moments, other));
+    } else {
+        arena
+            .chunks_mut(size)
+            .zip(moments.chunks_mut(stride))
+            .zip(other.chunks_mut(length))
+            .enumerate()
+            .for_each(|(i, ((arena, moments), other))| work(i, arena, moments, other));
+    }
+}
+
+/// How the moments of the convolutions that leave a value lie in one image's moments.
+pub fn moment_offsets(plan: &Plan, convs: &[usize]) -> (Vec<usize>, usize) {
+    let mut total = 0;
+    let offsets = convs.iter().map(|&c| {
+        total += padded_channels(plan.convs[c].shape.channels);
+        total - padded_channels(plan.convs[c].shape.channels)
+    });
+    (offsets.collect(), total)
+}
+
+impl Network<'_> {
+    /// The sum of a value's constant terms, by channel: shifts of the BatchNorms behind its convolutions.
+    pub fn shift(&self, v: usize, affines: &[Affine]) -> Vec<f32> {
+        let value = &self.plan.values[v];
+        let mut shift = vec![0.0; padded_channels(value.shape.channels)];
+        for term in &value.terms {
+            match *term {
+                Term::Conv(c) if self.plan.convs[c].norm => {
+                    shift.iter_mut().zip(&affines[c].shift).for_each(|(sum, s)| *sum += s);
+                }
+                Term::Shift(slot) => {
+                    let beta = self.weights.norm(slot).map_or(&[][..], |norm| &norm.beta);
+                    shift.iter_mut().zip(beta).for_each(|(sum, s)| *sum += s);
+                }
+                _ => {}
+            }
+        }
+        shift
+    }
+
+    /// Adds up the terms of value `v` for one image.
+    pub fn assemble(
+        &self,
+        v: usize,
+        affines: &[Affine],
+        shift: &[f32],
+        arena: &[f32],
+        out: &mut [f32],
+        columns: &mut Vec<f32>,
+    ) {
+        let isa = self.isa;
+        let shape = &self.plan.values[v].shape;
+        let len = map_len(shape);
+        let stored = |u: usize| &arena[self.slots.values[u].unwrap_or(0)..][..len];
+        maps::fill(isa, out, shift);
+        for term in &self.plan.values[v].terms {
+            match *term {
+                Term::Conv(c) => {
+                    let raw = &arena[self.slots.convs[c]..][..len];
+                    if self.plan.convs[c].norm {
+                        maps::add_scaled(isa, out, raw, &affines[c].scale);
+                    } else {
+                        maps::add(isa, out, raw);
+                    }
+                }
+                Term::Skip(u) => maps::add(isa, out, stored(u)),
+                Term::Pool(u) => {
+                    let columns = grown(columns, (shape.width + 2) * padded_channels(shape.channels));
+                    maps::add_pool(isa, out, stored(u), (shape.height, shape.width), columns);
+                }
+                Term::Shift(_) => {}
+            }
+        }
+    }
+
+    /// Runs the convolutions that leave value `v`, given as `scratch.value`, into the arena, and takes their moments.
+    /// `packed` are their weights, in the order of [`crate::plan::Value::convs`].
+    pub fn run_convs(
+        &self,
+        v: usize,
+        packed: &[&[f32]],
+        arena: &mut [f32],
+        moments_out: &mut [Moment],
+        scratch: &mut Scratch,
+    ) {
+        let value = &self.plan.values[v];
+        let size = (value.shape.height, value.shape.width);
+        let c = padded_channels(value.shape.channels);
+        let map = &scratch.value[..map_len(&value.shape)];
+        let mut relu_done = false;
+        let (offsets, _) = moment_offsets(self.plan, &value.convs);
+        for ((&id, &weights), &at) in value.convs.iter().zip(packed).zip(&offsets) {
+            let conv = &self.plan.convs[id];
+            let source = if conv.before == Before::Average {
+                let half = grown(&mut scratch.second, padded_len(size.0 / 2, size.1 / 2, c));
+                maps::average_padded(self.isa, map, size, half);
+                half
+            } else {
+                let padded = grown(&mut scratch.padded, padded_len(size.0, size.1, c));
+                if !relu_done {
+                    maps::relu_padded(self.isa, map, size, padded);
+                    relu_done = true;
+                }
+                padded
+            };
+            self.run_conv(id, source, weights, arena, &mut moments_out[at..]);
+        }
+    }
+
+    /// Runs one convolution over its padded source.
+    pub fn run_conv(&self, id: usize, source: &[f32], weights: &[f32], arena: &mut [f32], moments_out: &mut [Moment]) {
+        let conv = &self.plan.convs[id];
+        let Shape { channels, height, width } = conv.shape;
+        let outputs = padded_channels(channels);
+        let (geometry, start) =
+            Geometry::over_padded(conv.kernel, conv.stride, source_channels(conv), (height, width), outputs);
+        let raw = &mut arena[self.slots.convs[id]..][..map_len(&conv.shape)];
+        forward(self.isa, &geometry, &source[start..], weights, raw);
+        if conv.norm {
+            moments(self.isa, raw, width, &mut moments_out[..outputs]);
+        }
+    }
+}

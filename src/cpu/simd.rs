@@ -1,0 +1,230 @@
+//! Vectors of f32 for each instruction set, and the dispatch between them at run time.
+//!
+//! Kernels are written once, generic over [`Vector`], and compiled for each instruction set by [`kernels!`]. All of them
+//! hold 16 consecutive floats (one [`BLOCK`] of channels) in as many registers as that takes, and accumulate each output
+//! in the same order: AVX2 and AVX-512 give equal bits. The portable set multiplies and adds without fusing, so that it
+//! needs no libm call on processors without FMA; its last bits differ.
+
+use std::sync::LazyLock;
+
+/// Channels are stored in blocks of 16, padded with zeros.
+pub const BLOCK: usize = 16;
+
+/// An instruction set that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    /// Any processor.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ, VL and VPOPCNTDQ.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The best set that this processor has.
+    pub fn detect() -> Isa {
+        static BEST: LazyLock<Isa> =
+            LazyLock::new(|| *Isa::available().last().expect("the portable set is always there"));
+        *BEST
+    }
+
+    /// All sets that this processor has, the best last.
+    pub fn available() -> Vec<Isa> {
+        let mut sets = vec![Isa::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("popcnt")
+            {
+                sets.push(Isa::Avx2);
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vpopcntdq")
+                {
+                    sets.push(Isa::Avx512);
+                }
+            }
+        }
+        sets
+    }
+
+    /// A name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => "AVX2 and FMA",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => "AVX-512",
+        }
+    }
+
+    /// Scores are equal to the last bit between sets of the same name here.
+    pub fn kernel_set(self) -> &'static str {
+        match self {
+            Isa::Portable => "direct f32",
+            #[cfg(target_arch = "x86_64")]
+            _ => "direct f32, fused multiply-add",
+        }
+    }
+}
+
+/// Consecutive f32 in one register.
+///
+/// # Safety
+/// The operations need the instruction set of their type; loads and stores need `LANES` valid elements.
+pub unsafe trait Vector: Copy {
+    /// Elements.
+    const LANES: usize;
+    /// Output pixels that a convolution holds in registers beside one block of channels.
+    const PIXELS: usize;
+    /// All elements equal.
+    unsafe fn splat(x: f32) -> Self;
+    /// Unaligned load.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Unaligned store.
+    unsafe fn store(self, to: *mut f32);
+    /// `self·b + c`, fused where the set has it.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Bit i is set where element i is greater than zero.
+    unsafe fn positive(self) -> u32;
+}
+
+/// Four floats, in plain Rust.
+#[derive(Clone, Copy)]
+pub struct Plain([f32; 4]);
+
+// SAFETY: plain Rust needs no instruction set.
+unsafe impl Vector for Plain {
+    const LANES: usize = 4;
+    const PIXELS: usize = 2;
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Plain([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Plain(from.cast::<[f32; 4]>().read_unaligned())
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        to.cast::<[f32; 4]>().write_unaligned(self.0);
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        let mut out = c.0;
+        for i in 0..4 {
+            out[i] += self.0[i] * b.0[i];
+        }
+        Plain(out)
+    }
+    #[inline(always)]
+    unsafe fn positive(self) -> u32 {
+        (0..4).map(|i| u32::from(self.0[i] > 0.0) << i).sum()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Wide256, Wide512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Vector;
+    use std::arch::x86_64::*;
+
+    /// Eight floats in a 256-bit register.
+    #[derive(Clone, Copy)]
+    pub struct Wide256(__m256);
+
+    // SAFETY: used only inside functions that `kernels!` compiles for AVX2 and FMA.
+    unsafe impl Vector for Wide256 {
+        const LANES: usize = 8;
+        const PIXELS: usize = 4;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            Wide256(_mm256_set1_ps(x))
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Wide256(_mm256_loadu_ps(from))
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            _mm256_storeu_ps(to, self.0);
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            Wide256(_mm256_fmadd_ps(self.0, b.0, c.0))
+        }
+        #[inline(always)]
+        unsafe fn positive(self) -> u32 {
+            _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps())) as u32
+        }
+    }
+
+    /// Sixteen floats in a 512-bit register.
+    #[derive(Clone, Copy)]
+    pub struct Wide512(__m512);
+
+    // SAFETY: used only inside functions that `kernels!` compiles for AVX-512.
+    unsafe impl Vector for Wide512 {
+        const LANES: usize = 16;
+        const PIXELS: usize = 8;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            Wide512(_mm512_set1_ps(x))
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Wide512(_mm512_loadu_ps(from))
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            _mm512_storeu_ps(to, self.0);
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            Wide512(_mm512_fmadd_ps(self.0, b.0, c.0))
+        }
+        #[inline(always)]
+        unsafe fn positive(self) -> u32 {
+            u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps()))
+        }
+    }
+}
+
+/// Compiles a generic body for each instruction set and picks at run time.
+///
+/// `kernels! { /// docs  pub fn name(arg: Type, …) = body; }` makes `name(isa, arg, …)`, which calls `body::<V>(arg, …)`
+/// with the [`Vector`] of `isa`. The body must be `#[inline(always)]`, so that it is compiled with the set's features.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $body:ident;)*) => {$(
+        $(#[$doc])*
+        $vis fn $name(isa: $crate::cpu::simd::Isa, $($arg: $type),*) $(-> $out)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,popcnt")]
+            fn avx2($($arg: $type),*) $(-> $out)? {
+                $body::<$crate::cpu::simd::Wide256>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,popcnt")]
+            fn avx512($($arg: $type),*) $(-> $out)? {
+                $body::<$crate::cpu::simd::Wide512>($($arg),*)
+            }
+            match isa {
+                $crate::cpu::simd::Isa::Portable => $body::<$crate::cpu::simd::Plain>($($arg),*),
+                // SAFETY: `Isa` values other than Portable come from `Isa::available`, which asked the processor.
+                #[cfg(target_arch = "x86_64")]
+                $crate::cpu::simd::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::cpu::simd::Isa::Avx512 => unsafe { avx512($($arg),*) },
+            }
+        }
+    )*};
+}
+pub(crate) use kernels;

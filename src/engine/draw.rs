@@ -1,0 +1,156 @@
+//! One draw of weights, targets and noise, and what has been computed under it.
+
+use super::options::Options;
+use crate::backend::{Backend, SynflowSums, Watch};
+use crate::error::Result;
+use crate::input::{Batch, RegressionTask};
+use crate::measure::{loss_slope, naswot};
+use crate::random::Seeds;
+use crate::space::{Cell, Skeleton};
+use crate::tensor_file::TensorFile;
+use crate::weights::Weights;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Cells handed to the backend at a time: bounds the memory of raw numbers (130 kB a cell for 128 images).
+const CHUNK: usize = 64;
+
+/// The weights of naswot and LogSynflow, and those of LossSlope.
+#[derive(Clone)]
+pub struct Networks {
+    scores: Arc<Weights>,
+    slope: Arc<Weights>,
+}
+
+/// A draw: its weights, LossSlope's task, and the memory of results by cell.
+pub struct Draw {
+    seeds: Seeds,
+    networks: Option<Networks>,
+    given: Mutex<HashMap<Cell, Networks>>,
+    task: OnceLock<RegressionTask>,
+    naswot: Memo<f64>,
+    synflow: Memo<SynflowSums>,
+    slope: Memo<Option<f64>>,
+}
+
+/// Results by cell.
+struct Memo<T>(Mutex<HashMap<Cell, T>>);
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Memo(Mutex::default())
+    }
+}
+
+impl<T: Copy> Memo<T> {
+    /// The results of `cells`, those not yet known by `compute`, chunk by chunk.
+    fn get(&self, cells: &[Cell], compute: impl Fn(&[Cell]) -> Result<Vec<T>>) -> Result<Vec<T>> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing: Vec<Cell> = {
+            let known = known();
+            cells.iter().copied().filter(|cell| !known.contains_key(cell)).collect()
+        };
+        missing.sort_unstable();
+        missing.dedup();
+        for chunk in missing.chunks(CHUNK) {
+            let computed = compute(chunk)?;
+            known().extend(chunk.iter().copied().zip(computed));
+        }
+        let known = known();
+        Ok(cells.iter().map(|cell| known[cell]).collect())
+    }
+}
+
+/// What all draws of an engine share.
+pub struct Shared<'a> {
+    /// The engine's options.
+    pub options: &'a Options,
+    /// Where to compute.
+    pub backend: &'a dyn Backend,
+    /// naswot's images.
+    pub batch: &'a Batch,
+    /// LossSlope's images.
+    pub regression_images: &'a Batch,
+    /// Weights from a file, if given.
+    pub file: Option<&'a TensorFile>,
+}
+
+impl Draw {
+    /// The draw of these seeds. `network` is the skeleton, `None` where weights come from a file.
+    pub fn new(
+        options: &Options,
+        seeds: Seeds,
+        network: Option<&Skeleton>,
+        regression: (usize, usize),
+    ) -> Result<Draw> {
+        let networks = match network {
+            Some(skeleton) => {
+                let scores = Arc::new(Weights::generated(*skeleton, options.init, seeds.weight)?);
+                let of_slope = Skeleton { height: regression.0, width: regression.1, ..*skeleton };
+                let same = of_slope == *skeleton && options.init == options.slope_init;
+                let slope = match same {
+                    true => scores.clone(),
+                    false => Arc::new(Weights::generated(of_slope, options.slope_init, seeds.weight)?),
+                };
+                Some(Networks { scores, slope })
+            }
+            None => None,
+        };
+        Ok(Draw {
+            seeds,
+            networks,
+            given: Mutex::default(),
+            task: OnceLock::new(),
+            naswot: Memo::default(),
+            synflow: Memo::default(),
+            slope: Memo::default(),
+        })
+    }
+
+    /// The weights for these cells: the drawn ones, or those of the file, which fit one cell alone.
+    fn networks(&self, cells: &[Cell], shared: &Shared) -> Result<Networks> {
+        if let Some(networks) = &self.networks {
+            return Ok(networks.clone());
+        }
+        let (Some(file), Some(cell)) = (shared.file, cells.first()) else {
+            return Err(crate::Error::Internal("a draw has neither seeds nor a file for its weights".into()));
+        };
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(networks) = given.get(cell) {
+            return Ok(networks.clone());
+        }
+        let read = |images: &Batch| {
+            let weights = Weights::from_safetensors(file, "", cell, (images.height, images.width))?;
+            Ok::<_, crate::Error>(Arc::new(weights.draw_missing(shared.options.slope_init, self.seeds.weight)))
+        };
+        let networks = Networks { scores: read(shared.batch)?, slope: read(shared.regression_images)? };
+        given.insert(*cell, networks.clone());
+        Ok(networks)
+    }
+
+    /// naswot of each cell, −∞ where the kernel is singular.
+    pub fn naswot(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<f64>> {
+        let networks = self.networks(cells, shared)?;
+        self.naswot.get(cells, |cells| {
+            let kernels = shared.backend.hamming(cells, &networks.scores, shared.batch, watch)?;
+            Ok(kernels.par_iter().map(naswot::score).collect())
+        })
+    }
+
+    /// Synflow's sums of each cell.
+    pub fn synflow(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
+        let networks = self.networks(cells, shared)?;
+        self.synflow.get(cells, |cells| shared.backend.synflow(cells, &networks.scores, watch))
+    }
+
+    /// LossSlope of each cell, `None` where the training diverges.
+    pub fn loss_slope(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Option<f64>>> {
+        let networks = self.networks(cells, shared)?;
+        let task = self.task.get_or_init(|| RegressionTask::draw(shared.regression_images.clone(), &self.seeds));
+        self.slope.get(cells, |cells| {
+            let losses = shared.backend.train(cells, &networks.slope, task, watch)?;
+            Ok(losses.iter().map(|losses| loss_slope::score(losses, shared.options.slope_fit)).collect())
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! The engine for processors against the golden files, at the tolerances for f32 of tests/golden/README.md.
+
+mod common;
+
+use common::golden::{names, Golden};
+use etnas::backend::Backend;
+use etnas::cpu::{Cpu, Isa};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+fn check_scores(path: &Path) {
+    let golden = Golden::open(path);
+    let batch = golden.batch("naswot.input");
+    let weights = Arc::new(golden.weights((batch.height, batch.width)));
+    for isa in Isa::available() {
+        let cpu = Cpu::with_isa(isa);
+        let found = cpu.hamming(&[golden.cell], &weights, &batch, &()).unwrap().remove(0);
+        assert_eq!(found.bits, golden.json["n_a"].as_u64().unwrap());
+        let k = golden.tensor_f64("naswot.k");
+        let most = found.bits as f64 * 1e-5;
+        let mut flips = 0;
+        for (at, (k, distance)) in k.iter().zip(&found.distance).enumerate() {
+            let ours = (found.bits - distance) as f64;
+            assert!((ours - k).abs() <= most, "{} {isa:?}: K[{at}] is {ours}, expected {k}", golden.name);
+            flips += (ours - k).abs() as u64;
+        }
+        let sums = cpu.synflow(&[golden.cell], &weights, &()).unwrap()[0];
+        for (key, ours) in
+            [("synflow", sums.product), ("log_synflow_1e-6", sums.log_reference), ("log_synflow_1", sums.log_one_plus)]
+        {
+            let expected = golden.json[key].as_f64().unwrap();
+            assert!((ours - expected).abs() <= 1e-5 * expected, "{} {isa:?} {key}: {ours} {expected}", golden.name);
+        }
+        println!("{} {isa:?}: K differs by {flips} in all", golden.name);
+    }
+}
+
+#[test]
+fn small_scores() {
+    names("small", "scores").iter().for_each(|path| check_scores(path));
+}
+
+#[test]
+fn medium_scores() {
+    names("medium", "scores").iter().for_each(|path| check_scores(path));
+}
+
+fn check_slope(path: &Path) {
+    let golden = Golden::open(path);
+    let task = golden.task();
+    let weights = Arc::new(golden.weights((task.images.height, task.images.width)));
+    let expected: Vec<f64> = serde_json::from_value(golden.json["losses"].clone()).unwrap();
+    for isa in Isa::available() {
+        let cpu = Cpu::with_isa(isa);
+        let losses = cpu.train(&[golden.cell], &weights, &task, &()).unwrap().remove(0);
+        println!("{} {isa:?}: {losses:?} {expected:?}", golden.name);
+        assert_eq!(losses.len(), expected.len());
+        assert!((losses[0] - expected[0]).abs() <= 1e-5 * expected[0], "{} {isa:?}: {losses:?}", golden.name);
+        // Later losses are chaotic in f32 (SPEC section 4): these only have to be trained.
+        for (ours, theirs) in losses.iter().zip(&expected) {
+            assert!((ours - theirs).abs() < 0.05 * theirs, "{} {isa:?}: {losses:?} {expected:?}", golden.name);
+        }
+        let norms: HashMap<String, f64> = cpu.first_gradients(&golden.cell, &weights, &task).into_iter().collect();
+        let golden_norms = golden.json["first_step_gradient_norms"].as_object().unwrap();
+        let largest = golden_norms.values().map(|norm| norm.as_f64().unwrap()).fold(0.0, f64::max);
+        for (name, norm) in golden_norms {
+            let ours = norms.get(name.strip_prefix("net.").unwrap_or(name)).copied().unwrap_or(0.0);
+            let theirs = norm.as_f64().unwrap();
+            assert!(
+                (ours - theirs).abs() <= 1e-3 * theirs + 1e-9 * largest,
+                "{} {isa:?} {name}: {ours} {theirs}",
+                golden.name
+            );
+        }
+        assert!(norms.len() <= golden_norms.len());
+    }
+}
+
+#[test]
+fn small_slope() {
+    names("small", "slope").iter().for_each(|path| check_slope(path));
+}
+
+#[test]
+fn medium_slope() {
+    names("medium", "slope").iter().for_each(|path| check_slope(path));
+}
