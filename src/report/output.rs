@@ -73,7 +73,7 @@ impl Output {
         let flushed = match &mut self.0 {
             Sink::Stdout(out) => out.flush(),
             Sink::Through(out) => out.flush(),
-            Sink::Whole { .. } => Ok(()),
+            Sink::Whole { records, .. } => records.file.flush(),
         };
         flushed.map_err(failed)
     }

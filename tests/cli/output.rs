@@ -122,12 +122,14 @@ mod unix {
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
-    /// Starts the command with output into `folder/out`, interrupts it after `wait`, and gives its exit code and stderr.
-    fn interrupted(arguments: &[&str], folder: &Path, wait: Duration) -> (Option<i32>, String) {
+    /// Starts the command with output into `folder/out`, interrupts it `wait` after its temporary file there has `bytes`,
+    /// and gives its exit code and stderr.
+    fn interrupted(arguments: &[&str], folder: &Path, bytes: u64, wait: Duration) -> (Option<i32>, String) {
         let child = process(arguments).args(["-o", "out"]).current_dir(folder).spawn().unwrap();
-        // The temporary file shows that the program is at work and catches signals soon after.
+        let written = || fs::read_dir(folder).unwrap().filter_map(|e| Some(e.ok()?.metadata().ok()?.len())).max();
         let start = Instant::now();
-        while names(folder).is_empty() && start.elapsed() < Duration::from_secs(60) {
+        while written().is_none_or(|found| found < bytes) {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing was written in a minute");
             std::thread::sleep(Duration::from_millis(10));
         }
         std::thread::sleep(wait);
@@ -139,24 +141,26 @@ mod unix {
     #[test]
     fn an_interrupt_leaves_the_finished_records() {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = ["score", "--all", "--batch", "2", "--chunk", "2", "--format", "json"];
-        let (code, stderr) = interrupted(&arguments, folder.path(), Duration::from_secs(3));
+        let arguments = ["score", "--all", "--batch", "2", "--chunk", "2", "--format", "jsonl"];
+        let (code, stderr) = interrupted(&arguments, folder.path(), 1, Duration::from_millis(100));
         assert_eq!(code, Some(130), "{stderr}");
         assert!(stderr.ends_with("error: Interrupted; what was written so far is valid.\n"), "{stderr}");
         assert_eq!(names(folder.path()), ["out", "out.meta.json"]);
-        let json: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("out")).unwrap()).unwrap();
-        let records = json["records"].as_array().unwrap();
+        let records = rows(&fs::read_to_string(folder.path().join("out")).unwrap());
         assert!(!records.is_empty() && records.len() < 15_625, "{} records", records.len());
         assert!(records.iter().enumerate().all(|(i, r)| r["index"] == i));
-        assert_eq!((&json["meta"]["complete"], &json["meta"]["cells"]), (&false.into(), &records.len().into()));
+        let meta = fs::read_to_string(folder.path().join("out.meta.json")).unwrap();
+        let meta: Value = serde_json::from_str(&meta).unwrap();
+        assert_eq!((&meta["complete"], &meta["cells"]), (&false.into(), &records.len().into()));
     }
 
     #[test]
     fn an_interrupt_leaves_the_finished_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let arguments =
-            ["search", "--batch", "2", "--runs", "100000", "--cycles", "20", "--format", "jsonl", "--quiet"];
-        let (code, stderr) = interrupted(&arguments, folder.path(), Duration::from_secs(10));
+        let small =
+            ["--population", "2", "--sample", "1", "--cycles", "2", "--batch", "2", "--format", "jsonl", "--quiet"];
+        let arguments = [&["search", "--runs", "1000000"], &small[..]].concat();
+        let (code, stderr) = interrupted(&arguments, folder.path(), 0, Duration::from_secs(5));
         assert_eq!((code, stderr.as_str()), (Some(130), "error: Interrupted; what was written so far is valid.\n"));
         let runs = rows(&fs::read_to_string(folder.path().join("out")).unwrap());
         assert!(!runs.is_empty() && runs.iter().enumerate().all(|(i, run)| run["run"] == i), "{} runs", runs.len());
