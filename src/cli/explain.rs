@@ -8,6 +8,7 @@ use crate::report::{Explanation, Format, Output};
 use crate::space::{Cell, Encoding, Skeleton};
 use crate::table::Accuracies;
 use clap::Args;
+use std::path::PathBuf;
 
 /// Draw a cell and tell all that is known of it without a network.
 #[derive(Args)]
@@ -31,6 +32,9 @@ pub struct ExplainArguments {
     #[arg(long, value_name = "NAME", value_parser = names::explain_format(), default_value = "table")]
     #[arg(help_heading = "Output")]
     format: Format,
+    /// Write the answer to FILE
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
 }
 
 impl ExplainArguments {
@@ -46,8 +50,8 @@ impl ExplainArguments {
             Format::Json => explanation.json(),
             other => return Err(Error::Internal(format!("explain was asked for {}", other.name()))),
         };
-        let mut output = Output::open(None, false)?;
+        let mut output = Output::open(self.output.as_deref(), false)?;
         output.write(&text)?;
-        output.flush()
+        output.finish(&serde_json::Value::Null)
     }
 }

@@ -12,11 +12,14 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use std::ffi::OsStr;
 
+/// Reads a name, given the names that are allowed.
+type Read<T> = fn(&str, &[(&'static str, T)]) -> Result<T>;
+
 /// Parses the names of a list.
 #[derive(Clone)]
 pub struct Names<T> {
     allowed: Vec<(&'static str, T)>,
-    read: fn(&str, &[(&'static str, T)]) -> Result<T>,
+    read: Read<T>,
 }
 
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Names<T> {

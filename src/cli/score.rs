@@ -140,6 +140,11 @@ impl ScoreJob {
         }
 
         let complete = report.count() == self.cells.len();
+        if report.count() == 0 {
+            // Nothing is finished: an old file of that name is worth more than an empty one.
+            progress.clear();
+            return Err(Error::Interrupted);
+        }
         let metadata = report::score_metadata(&engine, &self.measures, report.count(), complete);
         let screen = Screen {
             accuracies: &self.accuracies,

@@ -109,6 +109,10 @@ impl SearchJob {
         let progress = Progress::new(self.runs.saturating_mul(self.steps()), self.output.quiet);
         let (runs, interrupted) = self.search(&engine, &progress)?;
         progress.clear();
+        if runs.is_empty() {
+            // Nothing is finished: an old file of that name is worth more than an empty one.
+            return Err(Error::Interrupted);
+        }
 
         let setting = SearchSetting {
             search: &self.search,

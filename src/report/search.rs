@@ -143,7 +143,7 @@ impl SearchReport<'_> {
     fn single(&self) -> String {
         let mut text = self.heading();
         let Some(run) = self.runs.first() else {
-            return text + "The run was interrupted before it found a cell.\n";
+            return text + "No run ended.\n";
         };
         let Outcome { winner, front, ended, .. } = &run.outcome;
         text.push_str(&draw(winner));
@@ -317,7 +317,7 @@ fn evaluated(runs: &[Run]) -> String {
     let mean = |count: fn(&Outcome) -> usize| {
         let sum: usize = runs.iter().map(|run| count(&run.outcome)).sum();
         match runs.len() {
-            n if n > 0 && sum % n == 0 => (sum / n).to_string(),
+            n if n > 0 && sum.is_multiple_of(n) => (sum / n).to_string(),
             n => format!("{:.1}", sum as f64 / n as f64),
         }
     };

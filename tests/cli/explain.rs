@@ -45,6 +45,15 @@ fn json_tells_the_same() {
 }
 
 #[test]
+fn the_answer_goes_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cell.json");
+    assert_eq!(stdout(&["explain", "3", "--format", "json", "-o", path.to_str().unwrap()]), "");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), stdout(&["explain", "3", "--format", "json"]));
+    assert_eq!(super::names(folder.path()), ["cell.json"]);
+}
+
+#[test]
 fn dead_cells_are_said_to_be_dead() {
     let none = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
     let text = stdout(&["explain", none]);
