@@ -64,7 +64,7 @@ kernels! {
 #[inline(always)]
 fn forward_body<V: Vector>(g: &Geometry, source: &[f32], weights: &[f32], out: &mut [f32]) {
     assert!(source.len() >= g.source_len() && weights.len() == g.weight_len());
-    assert!(out.len() == g.height * g.width * g.outputs && g.outputs % BLOCK == 0);
+    assert!(out.len() == g.height * g.width * g.outputs && g.outputs.is_multiple_of(BLOCK));
     for block in 0..g.outputs / BLOCK {
         let w = weights[block * g.kernel * g.run * BLOCK..].as_ptr();
         for y in 0..g.height {
@@ -122,7 +122,7 @@ unsafe fn tile<V: Vector, const P: usize>(g: &Geometry, from: *const f32, w: *co
 #[inline(always)]
 fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: &mut [f32]) {
     assert!(source.len() >= g.source_len() && dw.len() == g.weight_len());
-    assert!(d.len() == g.height * g.width * g.outputs && g.outputs % BLOCK == 0);
+    assert!(d.len() == g.height * g.width * g.outputs && g.outputs.is_multiple_of(BLOCK));
     for block in 0..g.outputs / BLOCK {
         let d = d[block * BLOCK..].as_ptr();
         for ky in 0..g.kernel {

@@ -2,6 +2,9 @@
 //!
 //! Everything below the seam works on a [`crate::plan::Plan`]. Layout and kernels: `docs/cpu-engine.md`.
 
+// Register tiles are indexed in several arrays at once: ranges say what is unrolled.
+#![allow(clippy::needless_range_loop)]
+
 mod bank;
 mod conv;
 mod heads;

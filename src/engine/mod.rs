@@ -5,12 +5,12 @@
 
 mod configuration;
 mod draw;
-mod engine;
 mod options;
 mod record;
+mod scoring;
 
 pub use crate::measure::{LogSynflowForm, SlopeFit};
 pub use configuration::{Configuration, WeightFile};
-pub use engine::Engine;
 pub use options::{Device, Options};
 pub use record::{Record, Score, Status};
+pub use scoring::Engine;

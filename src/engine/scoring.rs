@@ -146,7 +146,7 @@ impl Engine {
         }
         let columns = self.threads.install(|| self.columns(cells, needed, watch))?;
         let mut records: Vec<Record> =
-            cells.iter().enumerate().map(|(i, cell)| self.record(*cell, i, &columns, &asked)).collect();
+            cells.iter().enumerate().map(|(i, cell)| self.record(*cell, i, &columns, asked)).collect();
         if asked(Measure::Utopian) {
             let rows: Vec<[f64; 3]> = (0..cells.len())
                 .map(|i| {
