@@ -123,7 +123,7 @@ mod tests {
             "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
                 .parse()
                 .unwrap();
-        let expected = "\
+        let expected = "
   ┌───────────────────────── skip_connect ──────────────────────────┐
   ├────────────── skip_connect ───────────────┐                     │
   │                                           ▼                     ▼
@@ -131,13 +131,13 @@ mod tests {
                         │                                           ▲
                         └────────────── avg_pool_3x3 ───────────────┘
 ";
-        assert_eq!(draw(&cell), expected);
+        assert_eq!(format!("\n{}", draw(&cell)), expected);
     }
 
     #[test]
     fn edges_without_signal_are_dashed() {
         let cell: Cell = "|none~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|nor_conv_1x1~1|none~2|".parse().unwrap();
-        let expected = "\
+        let expected = "
   ┌───────────────────────── skip_connect ──────────────────────────┐
   ├╌╌╌╌╌╌╌╌╌╌╌╌╌╌ nor_conv_3x3 ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┐                     │
   │                                           ▽                     ▼
@@ -145,7 +145,7 @@ mod tests {
                         ╎                                           △
                         └╌╌╌╌╌╌╌╌╌╌╌╌╌╌ nor_conv_1x1 ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┘
 ";
-        assert_eq!(draw(&cell), expected);
+        assert_eq!(format!("\n{}", draw(&cell)), expected);
         let none = Cell::new([Op::None; 6]);
         assert_eq!(draw(&none).split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
     }
