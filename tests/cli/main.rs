@@ -6,6 +6,7 @@ mod formats;
 mod output;
 mod score;
 mod search;
+mod weights;
 
 use assert_cmd::Command;
 use serde_json::Value;
