@@ -22,6 +22,7 @@
 #![deny(missing_docs)]
 
 pub mod backend;
+pub mod cli;
 pub mod cpu;
 pub mod engine;
 pub mod error;
@@ -31,6 +32,7 @@ pub mod pickle;
 pub mod plan;
 pub mod random;
 pub mod reference;
+pub mod report;
 pub mod search;
 pub mod space;
 pub mod table;

@@ -1,5 +1,5 @@
-//! The binary: everything happens in `etnas::cli`.
+//! The command line program: everything happens in [`etnas::cli`].
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    etnas::cli::main()
 }

@@ -5,6 +5,7 @@
 
 mod et_nas;
 mod evolution;
+mod live;
 mod options;
 mod outcome;
 pub mod pareto;
@@ -14,6 +15,7 @@ mod selection;
 #[cfg(test)]
 mod toy;
 
+pub use live::LiveScores;
 pub use options::{DegreeRule, EtNas, Preset, RankPool, Variant};
 pub use outcome::{Ended, Evaluations, Finalist, Outcome, Phases};
 pub use scores::Scores;

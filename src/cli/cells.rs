@@ -1,0 +1,96 @@
+//! Which cells a command line names.
+
+use crate::error::{Error, Result};
+use crate::random::Stream;
+use crate::space::{Cell, Encoding, SPACE_SIZE};
+use std::io::{self, Read};
+
+/// The cells that the arguments name, in their order; `-` stands for those of stdin.
+pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
+    if texts.iter().filter(|text| *text == "-").count() > 1 {
+        return Err(Error::options("-", "to be given once", "it twice", "Standard input can be read only once."));
+    }
+    let mut cells = Vec::new();
+    for text in texts {
+        if text != "-" {
+            cells.push(Cell::parse(text, encoding)?);
+            continue;
+        }
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|source| Error::Io { action: "reading the cells from standard input".to_string(), source })?;
+        cells.extend(lines(&bytes, encoding)?);
+    }
+    Ok(cells)
+}
+
+/// One cell a line; blank lines are ignored.
+fn lines(bytes: &[u8], encoding: Encoding) -> Result<Vec<Cell>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut cells = Vec::new();
+    for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {
+        let wrong = |found: String, remedy: String| Error::Data {
+            what: format!("Line {} of standard input", i + 1),
+            expected: "a cell".to_string(),
+            found,
+            remedy,
+        };
+        let text = std::str::from_utf8(line).map_err(|_| {
+            wrong("bytes that are not UTF-8 text".to_string(), "Write one cell a line, as plain text.".to_string())
+        })?;
+        if !text.trim().is_empty() {
+            let cell = Cell::parse(text.trim(), encoding);
+            cells.push(cell.map_err(|error| wrong(format!("{:?}", text.trim()), error.to_string()))?);
+        }
+    }
+    if cells.is_empty() {
+        let remedy = "Write one cell a line.".to_string();
+        return Err(Error::Data {
+            what: "Standard input".to_string(),
+            expected: "at least one cell".to_string(),
+            found: "none".to_string(),
+            remedy,
+        });
+    }
+    Ok(cells)
+}
+
+/// `n` distinct cells, drawn by a seed.
+pub fn drawn(n: usize, seed: u64) -> Result<Vec<Cell>> {
+    if n > SPACE_SIZE {
+        let expected = format!("at most {SPACE_SIZE}, the cells of the space");
+        return Err(Error::options("--sample", expected, n.to_string(), "Ask for fewer, or for --all."));
+    }
+    Stream::new(seed, &[]).distinct(n, SPACE_SIZE).into_iter().map(|index| Cell::from_index(index as i64)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_cells() {
+        let read = lines(b"\xef\xbb\xbf 5\r\n\n\t\n9930", Encoding::Arch).unwrap();
+        assert_eq!(read.iter().map(Cell::index).collect::<Vec<_>>(), [5, 9930]);
+        let error = lines(b"5\n\nfive\n", Encoding::Arch).unwrap_err().to_string();
+        assert!(
+            error.starts_with("Line 3 of standard input: expected a cell, found \"five\". The cell \"five\" is"),
+            "{error}"
+        );
+        assert!(lines(b"1\n\xff\n", Encoding::Arch).unwrap_err().to_string().starts_with("Line 2 "));
+        assert!(lines(b"\n", Encoding::Arch).unwrap_err().to_string().contains("at least one cell"));
+    }
+
+    #[test]
+    fn drawn_cells_are_distinct_and_follow_the_seed() {
+        let cells = drawn(500, 11).unwrap();
+        let distinct: std::collections::HashSet<_> = cells.iter().collect();
+        assert_eq!(distinct.len(), 500);
+        assert_eq!(drawn(500, 11).unwrap(), cells);
+        assert_ne!(drawn(500, 12).unwrap(), cells);
+        assert_eq!(drawn(SPACE_SIZE, 0).unwrap().len(), SPACE_SIZE);
+        assert_eq!(drawn(SPACE_SIZE + 1, 0).unwrap_err().exit_code(), 2);
+    }
+}

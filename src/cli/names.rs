@@ -1,0 +1,129 @@
+//! Values that are names out of a list: help and completions show the list, a slip is answered with the nearest name.
+
+use crate::engine::{Device, LogSynflowForm};
+use crate::error::{Error, Result};
+use crate::input::Dataset;
+use crate::measure::Measure;
+use crate::report::Format;
+use crate::search::{DegreeRule, Preset, RankPool, Variant};
+use crate::space::Encoding;
+use crate::weights::Init;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use std::ffi::OsStr;
+
+/// Reads a name, given the names that are allowed.
+type Read<T> = fn(&str, &[(&'static str, T)]) -> Result<T>;
+
+/// Parses the names of a list.
+#[derive(Clone)]
+pub struct Names<T> {
+    allowed: Vec<(&'static str, T)>,
+    read: Read<T>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Names<T> {
+    type Value = T;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        (self.read)(&value.to_string_lossy(), &self.allowed)
+            .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.allowed.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
+}
+
+/// Every name that `--dataset` knows.
+pub fn dataset() -> Names<Dataset> {
+    Names { allowed: Dataset::ALL.map(|d| (d.name(), d)).to_vec(), read: |name, _| Dataset::from_name(name) }
+}
+
+/// Every name that `--measures` knows.
+pub fn measure() -> Names<Measure> {
+    Names { allowed: Measure::ALL.map(|m| (m.name(), m)).to_vec(), read: |name, _| Measure::from_name(name) }
+}
+
+/// Every name that `--format` knows.
+pub fn format() -> Names<Format> {
+    Names { allowed: Format::ALL.map(|f| (f.name(), f)).to_vec(), read: |name, _| Format::from_name(name) }
+}
+
+/// The formats of one explained cell.
+pub fn explain_format() -> Names<Format> {
+    let allowed = [Format::Table, Format::Json].map(|f| (f.name(), f)).to_vec();
+    Names { allowed, read: |name, allowed| find("format of an explanation", name, allowed) }
+}
+
+/// The initialisations of naswot's and LogSynflow's weights.
+pub fn init() -> Names<Init> {
+    inits(&[Init::Uniform, Init::KaimingFanOut])
+}
+
+/// The initialisations of LossSlope's weights.
+pub fn slope_init() -> Names<Init> {
+    inits(&[Init::Uniform, Init::Xavier])
+}
+
+fn inits(list: &[Init]) -> Names<Init> {
+    let allowed = list.iter().map(|init| (init.name(), *init)).collect();
+    Names { allowed, read: |name, allowed| find("initialisation", name, allowed) }
+}
+
+/// LogSynflow's forms.
+pub fn log_synflow() -> Names<LogSynflowForm> {
+    let allowed = vec![("reference", LogSynflowForm::Reference), ("one-plus", LogSynflowForm::OnePlus)];
+    Names { allowed, read: |name, allowed| find("form of LogSynflow", name, allowed) }
+}
+
+/// How cells may be written.
+pub fn encoding() -> Names<Encoding> {
+    let allowed = vec![("arch", Encoding::Arch), ("ops", Encoding::Ops), ("naslib", Encoding::Naslib)];
+    Names { allowed, read: |name, allowed| find("encoding", name, allowed) }
+}
+
+/// Devices; `cuda:i` is understood beside the names shown.
+pub fn device() -> Names<Device> {
+    let allowed = vec![("auto", Device::Auto), ("cpu", Device::Cpu), ("cuda", Device::Cuda(0))];
+    Names { allowed, read: |name, _| name.parse() }
+}
+
+/// The search's presets.
+pub fn preset() -> Names<Preset> {
+    Names { allowed: Preset::ALL.iter().map(|p| (p.name(), *p)).collect(), read: |name, _| Preset::from_name(name) }
+}
+
+/// The search's variants.
+pub fn variant() -> Names<Variant> {
+    Names { allowed: Variant::ALL.iter().map(|v| (v.name(), *v)).collect(), read: |name, _| Variant::from_name(name) }
+}
+
+/// The rules by which a child's Degree is compared with its parent's.
+pub fn degree_rule() -> Names<DegreeRule> {
+    let allowed = DegreeRule::ALL.iter().map(|r| (r.name(), *r)).collect();
+    Names { allowed, read: |name, _| DegreeRule::from_name(name) }
+}
+
+/// The pools that RANK ranks over.
+pub fn rank_pool() -> Names<RankPool> {
+    let allowed = RankPool::ALL.iter().map(|p| (p.name(), *p)).collect();
+    Names { allowed, read: |name, _| RankPool::from_name(name) }
+}
+
+fn find<T: Clone>(kind: &'static str, name: &str, allowed: &[(&'static str, T)]) -> Result<T> {
+    allowed.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()).ok_or_else(|| {
+        let allowed = allowed.iter().map(|(known, _)| known.to_string()).collect();
+        Error::UnknownName { kind, found: name.to_string(), allowed }
+    })
+}
+
+/// A count of at least 1.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number of at least 1".to_string())
+}
+
+/// A seed.
+pub fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}

@@ -1,0 +1,347 @@
+//! What a search found, in every format.
+
+use super::grid::{pairs, Align, Grid};
+use super::score::{csv_text, fields, percent};
+use super::{draw, json, metadata::SearchSetting, number, Format, Output};
+use crate::error::Result;
+use crate::input::Dataset;
+use crate::measure::Measure;
+use crate::search::{Finalist, Outcome};
+use crate::table::Summary;
+use serde_json::{json, Map, Value};
+
+/// One run of a search.
+pub struct Run {
+    /// Its number, from 0.
+    pub number: usize,
+    /// The seed of its weights.
+    pub weight_seed: u64,
+    /// What it found.
+    pub outcome: Outcome,
+}
+
+/// What is told of all runs that ended.
+pub struct SearchReport<'a> {
+    /// What was asked.
+    pub setting: SearchSetting<'a>,
+    /// The data set.
+    pub dataset: Dataset,
+    /// The runs that ended.
+    pub runs: &'a [Run],
+    /// The `images` line for people.
+    pub images: String,
+}
+
+impl SearchReport<'_> {
+    /// Writes the report and completes the output.
+    pub fn write(&self, format: Format, metadata: &Value, mut output: Output) -> Result<()> {
+        let text = match format {
+            Format::Json => json::pretty(&self.object(metadata)),
+            // Rows hold no time, so that equal searches give equal bytes.
+            Format::Jsonl => self.runs.iter().map(|run| format!("{}\n", Value::Object(self.run(run, false)))).collect(),
+            Format::Csv => self.csv()?,
+            Format::Table if self.setting.runs == 1 => self.single(),
+            Format::Table => self.several(),
+        };
+        output.write(&text)?;
+        output.finish(metadata)
+    }
+
+    /// The test accuracies of the runs, with how many runs have one.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.runs.iter().map(|run| self.accuracy(run)))
+    }
+
+    fn accuracy(&self, run: &Run) -> Option<f64> {
+        self.setting.accuracies.lookup(&run.outcome.winner, self.dataset)
+    }
+
+    fn object(&self, metadata: &Value) -> Value {
+        let summary = self.summary();
+        let runs: Vec<Value> = self.runs.iter().map(|run| Value::Object(self.run(run, true))).collect();
+        json!({"meta": metadata, "runs": runs, "mean": summary.mean, "std": summary.std, "n": summary.n})
+    }
+
+    fn run(&self, run: &Run, with_seconds: bool) -> Map<String, Value> {
+        let Outcome { winner, front, evaluations, seconds, ended, .. } = &run.outcome;
+        let mut object = json::object([
+            ("run", Value::from(run.number)),
+            ("arch", Value::from(winner.to_string())),
+            ("index", Value::from(winner.index())),
+            ("dataset", Value::from(self.dataset.name())),
+            ("test_accuracy", self.accuracy(run).map_or(Value::Null, Value::from)),
+            ("weight_seed", Value::from(run.weight_seed)),
+            (
+                "evaluations",
+                json!({
+                    "log_synflow": evaluations.log_synflow,
+                    "naswot": evaluations.naswot,
+                    "loss_slope": evaluations.loss_slope,
+                    "mutations": evaluations.mutations,
+                    "children": evaluations.children,
+                }),
+            ),
+        ]);
+        if with_seconds {
+            let phases = json!({
+                "evolution": seconds.evolution,
+                "naswot": seconds.naswot,
+                "loss_slope": seconds.loss_slope,
+                "total": seconds.total,
+            });
+            object.insert("seconds".to_string(), phases);
+        }
+        object.insert("front".to_string(), front.iter().map(finalist).collect());
+        object.insert("ended".to_string(), Value::from(ended.name()));
+        object.insert("notes".to_string(), Value::from(run.outcome.notes()));
+        object
+    }
+
+    /// A row for each run: the run's own keys, the winner's scores, and the size of the front.
+    fn csv(&self) -> Result<String> {
+        let flat = |run: &Run| {
+            let mut row = Map::new();
+            for (key, value) in self.run(run, false) {
+                match value {
+                    Value::Array(_) if key == "notes" => {}
+                    Value::Object(counts) if key == "evaluations" => {
+                        for (name, count) in counts {
+                            let scored = Measure::from_name(&name).is_ok();
+                            row.insert(if scored { format!("evaluations_{name}") } else { name }, count);
+                        }
+                    }
+                    Value::Array(front) => {
+                        let winner = run.outcome.front.iter().find(|f| f.cell == run.outcome.winner);
+                        for (key, value) in winner.map_or_else(|| Map::from_iter(SCORES.map(absent)), scores) {
+                            row.insert(key, value);
+                        }
+                        row.insert("front_size".to_string(), Value::from(front.len()));
+                    }
+                    other => {
+                        row.insert(key, other);
+                    }
+                }
+            }
+            Value::Object(row)
+        };
+        let rows: Vec<Value> = self.runs.iter().map(flat).collect();
+        let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
+        csv_text(header.into_iter().chain(rows.iter().map(fields)))
+    }
+
+    fn heading(&self) -> String {
+        let search = self.setting.search;
+        let runs = match self.setting.runs {
+            1 => String::new(),
+            n => format!(", {n} runs"),
+        };
+        let variant = search.variant.name();
+        let title = self.dataset.title();
+        format!("ET-NAS on {title}: preset {}, variant {variant}{runs}\n\n", search.preset.name())
+    }
+
+    fn single(&self) -> String {
+        let mut text = self.heading();
+        let Some(run) = self.runs.first() else {
+            return text + "No run ended.\n";
+        };
+        let Outcome { winner, front, ended, .. } = &run.outcome;
+        text.push_str(&draw(winner));
+        text.push('\n');
+        let mut lines = vec![
+            ("cell", winner.to_string()),
+            ("index", winner.index().to_string()),
+            ("accuracy", self.accuracy_line(run)),
+            ("evaluated", evaluated(self.runs)),
+            ("seconds", seconds(self.runs)),
+            ("ended", ended.to_string()),
+        ];
+        let notes: Vec<String> = run.outcome.notes().into_iter().filter(|note| *note != ended.to_string()).collect();
+        if !notes.is_empty() {
+            lines.push(("note", notes.join("\n")));
+        }
+        lines.extend(self.sources());
+        text.push_str(&pairs(&lines));
+        text.push_str(match front.len() {
+            1 => "\nThe only finalist, which won unopposed:\n",
+            _ => "\nThe finalists, of which the winner (*) was chosen:\n",
+        });
+        text.push_str(&self.front(&run.outcome));
+        text
+    }
+
+    fn accuracy_line(&self, run: &Run) -> String {
+        let accuracies = self.setting.accuracies;
+        let Some(accuracy) = self.accuracy(run) else {
+            return format!("unknown\n{}", accuracies.missing(&run.outcome.winner, self.dataset));
+        };
+        let rank = accuracies.rank(&run.outcome.winner, self.dataset).map_or_else(String::new, |(rank, of)| {
+            format!(", rank {} of {}", number::grouped(rank as u64), number::grouped(of as u64))
+        });
+        format!("{} % on the test images of {}{rank}", percent(Some(accuracy)), self.dataset.title())
+    }
+
+    fn sources(&self) -> [(&'static str, String); 2] {
+        [("images", self.images.clone()), ("accuracies", self.setting.accuracies.source().to_string())]
+    }
+
+    fn front(&self, outcome: &Outcome) -> String {
+        let right = |name: &str| (name.to_string(), Align::Right);
+        let mut header =
+            ["", "index", "LogSynflow ↑", "naswot ↑", "LossSlope ↑", "Degree ↑", "distance ↓"].map(right).to_vec();
+        let ranked = outcome.front.iter().any(|f| f.rank_sum.is_some());
+        if ranked {
+            header.pop();
+            header.push(right("ranks ↓"));
+        }
+        header.extend([right("test %"), ("cell".to_string(), Align::Left)]);
+        let mut grid = Grid::new(header);
+        for f in &outcome.front {
+            let ranks = f.rank_sum.map_or_else(|| number::ABSENT.to_string(), |sum| sum.to_string());
+            grid.row(vec![
+                if f.cell == outcome.winner { "*" } else { " " }.to_string(),
+                f.cell.index().to_string(),
+                number::rounded(Measure::LogSynflow, Some(f.log_synflow)),
+                number::rounded(Measure::Naswot, Some(f.naswot)),
+                number::rounded(Measure::LossSlope, f.loss_slope),
+                f.degree.to_string(),
+                if ranked { ranks } else { number::rounded(Measure::Utopian, f.distance) },
+                percent(self.setting.accuracies.lookup(&f.cell, self.dataset)),
+                f.cell.to_string(),
+            ]);
+        }
+        grid.text()
+    }
+
+    fn several(&self) -> String {
+        let mut text = self.heading();
+        let right = |name: &str| (name.to_string(), Align::Right);
+        let mut header = ["run", "index", "test %", "rank", "Degree", "front", "seconds"].map(right).to_vec();
+        header.push(("cell".to_string(), Align::Left));
+        let mut grid = Grid::new(header);
+        for run in self.runs {
+            let winner = &run.outcome.winner;
+            let rank = self.setting.accuracies.rank(winner, self.dataset);
+            grid.row(vec![
+                run.number.to_string(),
+                winner.index().to_string(),
+                percent(self.accuracy(run)),
+                rank.map_or_else(|| number::ABSENT.to_string(), |(rank, _)| number::grouped(rank as u64)),
+                winner.degree().to_string(),
+                run.outcome.front.len().to_string(),
+                format!("{:.1}", run.outcome.seconds.total),
+                winner.to_string(),
+            ]);
+        }
+        text.push_str(&grid.text());
+        text.push('\n');
+        let mut lines = vec![("accuracy", self.mean_line())];
+        if !self.runs.is_empty() {
+            lines.push(("mean run", evaluated(self.runs)));
+            lines.push(("seconds", seconds(self.runs)));
+        }
+        lines.push(("ended", self.endings()));
+        lines.extend(self.sources());
+        text.push_str(&pairs(&lines));
+        text
+    }
+
+    fn mean_line(&self) -> String {
+        let Summary { mean, std, n, missing } = self.summary();
+        let mut line = match (mean, std) {
+            (Some(mean), Some(std)) => format!("{mean:.2} ± {std:.2} % (mean and standard deviation of n = {n} runs)"),
+            (Some(mean), None) => format!("{mean:.2} % (n = {n} run)"),
+            _ => "unknown".to_string(),
+        };
+        if missing > 0 {
+            line.push_str(&format!("\n{missing} of the runs found a cell without a known accuracy."));
+        }
+        if let Some(sentence) = self.missing() {
+            line.push_str(&format!("\n{sentence}"));
+        }
+        line
+    }
+
+    /// How to get the accuracy of the first cell found that has none; `None` if all have one.
+    pub fn missing(&self) -> Option<String> {
+        let unknown = self.runs.iter().find(|run| self.accuracy(run).is_none())?;
+        Some(self.setting.accuracies.missing(&unknown.outcome.winner, self.dataset))
+    }
+
+    /// How the runs ended, and what else is to be known of them, with how many it is true of.
+    fn endings(&self) -> String {
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for run in self.runs {
+            let mut sentences = vec![run.outcome.ended.to_string()];
+            sentences.extend(run.outcome.notes().into_iter().filter(|note| *note != run.outcome.ended.to_string()));
+            for sentence in sentences {
+                match counts.iter_mut().find(|(known, _)| *known == sentence) {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((sentence, 1)),
+                }
+            }
+        }
+        let lines: Vec<String> = counts.into_iter().map(|(sentence, count)| format!("{count} × {sentence}")).collect();
+        lines.join("\n")
+    }
+}
+
+/// Keys of a finalist's scores.
+const SCORES: [&str; 6] = ["log_synflow", "naswot", "loss_slope", "degree", "distance", "rank_sum"];
+
+fn absent(key: &str) -> (String, Value) {
+    (key.to_string(), Value::Null)
+}
+
+/// The scores of a finalist, with the keys [`SCORES`].
+fn scores(f: &Finalist) -> Map<String, Value> {
+    let [log_synflow, naswot, loss_slope, degree, distance, rank_sum] = SCORES;
+    json::object([
+        (log_synflow, Value::from(f.log_synflow)),
+        (naswot, Value::from(f.naswot)),
+        (loss_slope, f.loss_slope.map_or(Value::Null, Value::from)),
+        (degree, Value::from(f.degree)),
+        (distance, f.distance.map_or(Value::Null, Value::from)),
+        (rank_sum, f.rank_sum.map_or(Value::Null, Value::from)),
+    ])
+}
+
+fn finalist(f: &Finalist) -> Value {
+    let mut object = json::object([("arch", Value::from(f.cell.to_string())), ("index", Value::from(f.cell.index()))]);
+    object.extend(scores(f));
+    Value::Object(object)
+}
+
+/// What the runs evaluated, on the mean.
+fn evaluated(runs: &[Run]) -> String {
+    let mean = |count: fn(&Outcome) -> usize| {
+        let sum: usize = runs.iter().map(|run| count(&run.outcome)).sum();
+        match runs.len() {
+            n if n > 0 && sum.is_multiple_of(n) => (sum / n).to_string(),
+            n => format!("{:.1}", sum as f64 / n as f64),
+        }
+    };
+    format!(
+        "{} LogSynflow, {} naswot, {} LossSlope; {} mutations gave {} children",
+        mean(|o| o.evaluations.log_synflow),
+        mean(|o| o.evaluations.naswot),
+        mean(|o| o.evaluations.loss_slope),
+        mean(|o| o.evaluations.mutations),
+        mean(|o| o.evaluations.children)
+    )
+}
+
+/// What the runs took, on the mean, by phase.
+fn seconds(runs: &[Run]) -> String {
+    let mean = |phase: fn(&Outcome) -> f64| {
+        let sum: f64 = runs.iter().map(|run| phase(&run.outcome)).sum();
+        sum / runs.len() as f64
+    };
+    format!(
+        "{:.1} = evolution {:.1} + naswot {:.1} + LossSlope {:.1}",
+        mean(|o| o.seconds.total),
+        mean(|o| o.seconds.evolution),
+        mean(|o| o.seconds.naswot),
+        mean(|o| o.seconds.loss_slope)
+    )
+}
