@@ -76,7 +76,6 @@ fn forward_body<V: Vector>(g: &Geometry, source: &[f32], weights: &[f32], out: &
                 // before the end of `out`; both were checked above, and `w` holds one block of weights.
                 x += unsafe {
                     match g.width - x {
-                        left if left >= V::PIXELS && V::PIXELS == 8 => tile::<V, 8>(g, from, w, to),
                         left if left >= 4 && V::PIXELS >= 4 => tile::<V, 4>(g, from, w, to),
                         left if left >= 2 => tile::<V, 2>(g, from, w, to),
                         _ => tile::<V, 1>(g, from, w, to),
@@ -134,7 +133,6 @@ fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: 
                 // `dw` were checked above.
                 i += unsafe {
                     match g.run - i {
-                        left if left >= V::PIXELS && V::PIXELS == 8 => tap::<V, 8>(g, from, d, to),
                         left if left >= 4 && V::PIXELS >= 4 => tap::<V, 4>(g, from, d, to),
                         left if left >= 2 => tap::<V, 2>(g, from, d, to),
                         _ => tap::<V, 1>(g, from, d, to),

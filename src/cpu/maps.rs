@@ -5,13 +5,30 @@
 
 use super::simd::{kernels, Vector, BLOCK};
 
-/// A pixel's channels in blocks of 16.
-fn blocks(pixel: &[f32]) -> &[[f32; BLOCK]] {
-    pixel.as_chunks().0
+/// A slice in blocks of 16.
+fn blocks(map: &[f32]) -> &[[f32; BLOCK]] {
+    map.as_chunks().0
 }
 
-fn blocks_mut(pixel: &mut [f32]) -> &mut [[f32; BLOCK]] {
-    pixel.as_chunks_mut().0
+fn blocks_mut(map: &mut [f32]) -> &mut [[f32; BLOCK]] {
+    map.as_chunks_mut().0
+}
+
+/// `out[i] = f(out[i], inputs[0][i], …)`, a register at a time over one block.
+///
+/// The operations in `f` need V's instruction set: every caller here is a body that is compiled for it. Written with
+/// vectors and not left to the compiler, which for AVX-512 makes loops over blocks ten times slower.
+#[inline(always)]
+fn each<V: Vector, const N: usize>(out: &mut [f32; BLOCK], inputs: [&[f32; BLOCK]; N], f: impl Fn(V, [V; N]) -> V) {
+    for q in 0..BLOCK / V::LANES {
+        let at = q * V::LANES;
+        // SAFETY: a block has 16 floats, so that LANES of them are there from q·LANES on; compiled for V's set.
+        unsafe {
+            let inputs = inputs.map(|input| V::load(input.as_ptr().add(at)));
+            let to = out.as_mut_ptr().add(at);
+            f(V::load(to), inputs).store(to);
+        }
+    }
 }
 
 kernels! {
@@ -51,9 +68,7 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
     let c = scale.len();
     for (out, raw) in out.chunks_exact_mut(c).zip(raw.chunks_exact(c)) {
         for ((out, raw), scale) in blocks_mut(out).iter_mut().zip(blocks(raw)).zip(blocks(scale)) {
-            for k in 0..BLOCK {
-                out[k] += scale[k] * raw[k];
-            }
+            each::<V, 2>(out, [raw, scale], |out, [raw, scale]| unsafe { out.add(raw.mul(scale)) });
         }
     }
 }
@@ -61,18 +76,14 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
 #[inline(always)]
 fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
     for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
-        for k in 0..BLOCK {
-            out[k] += other[k];
-        }
+        each::<V, 1>(out, [other], |out, [other]| unsafe { out.add(other) });
     }
 }
 
 #[inline(always)]
 fn add_gated_body<V: Vector>(out: &mut [f32], other: &[f32], gate: &[f32]) {
     for ((out, other), gate) in blocks_mut(out).iter_mut().zip(blocks(other)).zip(blocks(gate)) {
-        for k in 0..BLOCK {
-            out[k] += if gate[k] > 0.0 { other[k] } else { 0.0 };
-        }
+        each::<V, 2>(out, [other, gate], |out, [other, gate]| unsafe { out.add(other.gated(gate)) });
     }
 }
 
@@ -81,43 +92,53 @@ fn inside(at: usize, size: usize) -> usize {
     1 + usize::from(at > 0) + usize::from(at + 1 < size)
 }
 
-/// `columns[x] = Σ rows`, over the up to three rows around `y`, each row's pixels times `weight(row, x)`.
+/// `columns[x] = Σ weight(row)·rows`, over the up to three rows around `y`; the border columns are zero.
 #[inline(always)]
-fn sum_rows(
+fn sum_rows<V: Vector>(
     map: &[f32],
     (h, w): (usize, usize),
     c: usize,
     y: usize,
     columns: &mut [f32],
-    weight: impl Fn(usize, usize) -> f32,
+    weight: impl Fn(usize) -> f32,
 ) {
-    columns.fill(0.0);
-    for row in y.saturating_sub(1)..(y + 2).min(h) {
-        let pixels = map[row * w * c..][..w * c].chunks_exact(c);
-        for (x, (sum, pixel)) in columns[c..].chunks_exact_mut(c).zip(pixels).enumerate() {
-            let weight = weight(row, x);
-            for (sum, pixel) in blocks_mut(sum).iter_mut().zip(blocks(pixel)) {
-                for k in 0..BLOCK {
-                    sum[k] += weight * pixel[k];
+    let (first, last) = (y.saturating_sub(1), (y + 1).min(h - 1));
+    columns[..c].fill(0.0);
+    columns[(w + 1) * c..].fill(0.0);
+    let columns = &mut columns[c..(w + 1) * c];
+    for row in first..=last {
+        let weight = weight(row);
+        let from = map[row * w * c..][..w * c].as_chunks::<BLOCK>().0;
+        for (sum, from) in columns.as_chunks_mut::<BLOCK>().0.iter_mut().zip(from) {
+            each::<V, 1>(sum, [from], |sum, [from]| unsafe {
+                let from = from.mul(V::splat(weight));
+                if row == first {
+                    from
+                } else {
+                    sum.add(from)
                 }
-            }
+            });
         }
     }
 }
 
 /// `out[x] += weight(x) · (columns[x−1] + columns[x] + columns[x+1])` for one row.
 #[inline(always)]
-fn add_columns(out: &mut [f32], c: usize, columns: &[f32], weight: impl Fn(usize) -> f32) {
+fn add_columns<V: Vector>(out: &mut [f32], c: usize, columns: &[f32], weight: impl Fn(usize) -> f32) {
+    let per_pixel = c / BLOCK;
+    let columns = columns.as_chunks::<BLOCK>().0;
     for (x, out) in out.chunks_exact_mut(c).enumerate() {
         let weight = weight(x);
-        let [left, middle, right] = [0, 1, 2].map(|k| blocks(&columns[(x + k) * c..][..c]));
-        for (((out, l), m), r) in blocks_mut(out).iter_mut().zip(left).zip(middle).zip(right) {
-            for k in 0..BLOCK {
-                out[k] += weight * (l[k] + m[k] + r[k]);
-            }
+        for (b, out) in blocks_mut(out).iter_mut().enumerate() {
+            let [l, m, r] = [0, 1, 2].map(|k| &columns[(x + k) * per_pixel + b]);
+            each::<V, 3>(out, [l, m, r], |out, [l, m, r]| unsafe { out.add(l.add(m).add(r).mul(V::splat(weight))) });
         }
     }
 }
+
+/// 1/(pixels of a window that lie inside).
+const SHARE: [f32; 10] =
+    [0.0, 1.0, 1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0, 1.0 / 5.0, 1.0 / 6.0, 1.0 / 7.0, 1.0 / 8.0, 1.0 / 9.0];
 
 #[inline(always)]
 fn add_pool_body<V: Vector>(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) {
@@ -125,8 +146,8 @@ fn add_pool_body<V: Vector>(out: &mut [f32], other: &[f32], size: (usize, usize)
     let c = out.len() / (h * w);
     let columns = &mut columns[..(w + 2) * c];
     for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
-        sum_rows(other, size, c, y, columns, |_, _| 1.0);
-        add_columns(out, c, columns, |x| 1.0 / (inside(y, h) * inside(x, w)) as f32);
+        sum_rows::<V>(other, size, c, y, columns, |_| 1.0);
+        add_columns::<V>(out, c, columns, |x| SHARE[inside(y, h) * inside(x, w)]);
     }
 }
 
@@ -136,8 +157,12 @@ fn add_pool_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize, us
     let c = out.len() / (h * w);
     let columns = &mut columns[..(w + 2) * c];
     for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
-        sum_rows(d, size, c, y, columns, |row, x| 1.0 / (inside(row, h) * inside(x, w)) as f32);
-        add_columns(out, c, columns, |_| 1.0);
+        sum_rows::<V>(d, size, c, y, columns, |row| SHARE[inside(row, h)]);
+        for (x, column) in columns[c..(w + 1) * c].chunks_exact_mut(c).enumerate() {
+            let share = SHARE[inside(x, w)];
+            column.iter_mut().for_each(|sum| *sum *= share);
+        }
+        add_columns::<V>(out, c, columns, |_| 1.0);
     }
 }
 
@@ -161,9 +186,7 @@ fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut
     let c = value.len() / (h * w);
     for (to, from) in inner_rows(padded, size, c).zip(value.chunks_exact(w * c)) {
         for (to, from) in blocks_mut(to).iter_mut().zip(blocks(from)) {
-            for k in 0..BLOCK {
-                to[k] = from[k].max(0.0);
-            }
+            each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
         }
     }
 }
@@ -177,9 +200,9 @@ fn average_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &
             let at = |dy: usize, dx: usize| blocks(&value[((2 * y + dy) * w + 2 * x + dx) * c..][..c]);
             let (p, q, r, s) = (at(0, 0), at(0, 1), at(1, 0), at(1, 1));
             for (b, to) in blocks_mut(to).iter_mut().enumerate() {
-                for k in 0..BLOCK {
-                    to[k] = 0.25 * ((p[b][k] + q[b][k]) + (r[b][k] + s[b][k]));
-                }
+                each::<V, 4>(to, [&p[b], &q[b], &r[b], &s[b]], |_, [p, q, r, s]| unsafe {
+                    p.add(q).add(r.add(s)).mul(V::splat(0.25))
+                });
             }
         }
     }
@@ -193,9 +216,7 @@ fn add_average_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize,
         for (x, out) in out.chunks_exact_mut(c).enumerate() {
             let from = &d[(y / 2 * (w / 2) + x / 2) * c..][..c];
             for (out, from) in blocks_mut(out).iter_mut().zip(blocks(from)) {
-                for k in 0..BLOCK {
-                    out[k] += 0.25 * from[k];
-                }
+                each::<V, 1>(out, [from], |out, [from]| unsafe { out.add(from.mul(V::splat(0.25))) });
             }
         }
     }
@@ -217,7 +238,10 @@ fn codes_body<V: Vector>(value: &[f32], words: &mut [u64]) {
 
 #[inline(always)]
 fn distance_body<V: Vector>(a: &[u64], b: &[u64]) -> u64 {
-    a.iter().zip(b).map(|(a, b)| u64::from((a ^ b).count_ones())).sum()
+    let (a_blocks, b_blocks) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let tail = a_blocks.1.iter().zip(b_blocks.1).map(|(a, b)| u64::from((a ^ b).count_ones())).sum::<u64>();
+    // SAFETY: compiled for the instruction set of V, as all bodies here.
+    tail + unsafe { V::differing_bits(a_blocks.0, b_blocks.0) }
 }
 
 #[cfg(test)]

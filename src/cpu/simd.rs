@@ -90,8 +90,27 @@ pub unsafe trait Vector: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self·b + c`, fused where the set has it.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Sum.
+    unsafe fn add(self, b: Self) -> Self;
+    /// Product.
+    unsafe fn mul(self, b: Self) -> Self;
+    /// The elements greater than zero, zeros elsewhere.
+    unsafe fn relu(self) -> Self;
+    /// The elements where `gate` is greater than zero, zeros elsewhere.
+    unsafe fn gated(self, gate: Self) -> Self;
     /// Bit i is set where element i is greater than zero.
     unsafe fn positive(self) -> u32;
+    /// Bits in which two lists of words differ.
+    #[inline(always)]
+    unsafe fn differing_bits(a: &[[u64; 8]], b: &[[u64; 8]]) -> u64 {
+        let mut sum = 0;
+        for (a, b) in a.iter().zip(b) {
+            for k in 0..8 {
+                sum += u64::from((a[k] ^ b[k]).count_ones());
+            }
+        }
+        sum
+    }
 }
 
 /// Four floats, in plain Rust.
@@ -123,13 +142,29 @@ unsafe impl Vector for Plain {
         Plain(out)
     }
     #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| self.0[i] + b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| self.0[i] * b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Plain(self.0.map(|x| if x > 0.0 { x } else { 0.0 }))
+    }
+    #[inline(always)]
+    unsafe fn gated(self, gate: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| if gate.0[i] > 0.0 { self.0[i] } else { 0.0 }))
+    }
+    #[inline(always)]
     unsafe fn positive(self) -> u32 {
         (0..4).map(|i| u32::from(self.0[i] > 0.0) << i).sum()
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Wide256, Wide512};
+pub use x86::{Counting256, Wide256};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -161,38 +196,84 @@ mod x86 {
             Wide256(_mm256_fmadd_ps(self.0, b.0, c.0))
         }
         #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            Wide256(_mm256_add_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            Wide256(_mm256_mul_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // The second operand is returned where one is not a number.
+            Wide256(_mm256_max_ps(self.0, _mm256_setzero_ps()))
+        }
+        #[inline(always)]
+        unsafe fn gated(self, gate: Self) -> Self {
+            Wide256(_mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_GT_OQ>(gate.0, _mm256_setzero_ps())))
+        }
+        #[inline(always)]
         unsafe fn positive(self) -> u32 {
             _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps())) as u32
         }
     }
 
-    /// Sixteen floats in a 512-bit register.
+    /// Eight floats, and AVX-512's population count of words: codes are compared 2.3 times as fast as with AVX2.
+    ///
+    /// Arithmetic stays at 256 bits. On a Zen 4 core 16 lanes a register, or 8 pixels in its 32 registers, took the 3×3
+    /// convolutions from 108 to 99 GFLOP/s.
     #[derive(Clone, Copy)]
-    pub struct Wide512(__m512);
+    pub struct Counting256(Wide256);
 
     // SAFETY: used only inside functions that `kernels!` compiles for AVX-512.
-    unsafe impl Vector for Wide512 {
-        const LANES: usize = 16;
-        const PIXELS: usize = 8;
+    unsafe impl Vector for Counting256 {
+        const LANES: usize = 8;
+        const PIXELS: usize = 4;
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
-            Wide512(_mm512_set1_ps(x))
+            Counting256(Wide256::splat(x))
         }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
-            Wide512(_mm512_loadu_ps(from))
+            Counting256(Wide256::load(from))
         }
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
-            _mm512_storeu_ps(to, self.0);
+            self.0.store(to);
         }
         #[inline(always)]
         unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            Wide512(_mm512_fmadd_ps(self.0, b.0, c.0))
+            Counting256(self.0.mul_add(b.0, c.0))
+        }
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            Counting256(self.0.add(b.0))
+        }
+        #[inline(always)]
+        unsafe fn mul(self, b: Self) -> Self {
+            Counting256(self.0.mul(b.0))
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            Counting256(self.0.relu())
+        }
+        #[inline(always)]
+        unsafe fn gated(self, gate: Self) -> Self {
+            Counting256(self.0.gated(gate.0))
         }
         #[inline(always)]
         unsafe fn positive(self) -> u32 {
-            u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps()))
+            self.0.positive()
+        }
+        #[inline(always)]
+        unsafe fn differing_bits(a: &[[u64; 8]], b: &[[u64; 8]]) -> u64 {
+            let mut sum = _mm512_setzero_si512();
+            for (a, b) in a.iter().zip(b) {
+                let differing =
+                    _mm512_xor_si512(_mm512_loadu_epi64(a.as_ptr().cast()), _mm512_loadu_epi64(b.as_ptr().cast()));
+                sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(differing));
+            }
+            _mm512_reduce_add_epi64(sum) as u64
         }
     }
 }
@@ -213,7 +294,7 @@ macro_rules! kernels {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,popcnt")]
             fn avx512($($arg: $type),*) $(-> $out)? {
-                $body::<$crate::cpu::simd::Wide512>($($arg),*)
+                $body::<$crate::cpu::simd::Counting256>($($arg),*)
             }
             match isa {
                 $crate::cpu::simd::Isa::Portable => $body::<$crate::cpu::simd::Plain>($($arg),*),
