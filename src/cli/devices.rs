@@ -14,11 +14,12 @@ impl DevicesArguments {
     /// Lists.
     pub fn run(self) -> Result<()> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let kernels = Cpu::new().kernel_set();
+        let cpu = Cpu::new();
+        let (instructions, kernels) = (cpu.isa().name(), cpu.kernel_set());
         let noun = if threads == 1 { "thread" } else { "threads" };
         let mut output = Output::open(None, false)?;
         output.write(&format!(
-            "cpu    {threads} {noun}, kernel set {kernels}\n\
+            "cpu    {threads} {noun}, {instructions}, kernel set {kernels}\n\
              cuda   none: this version has no CUDA engine; scores are computed on the processor.\n"
         ))?;
         output.flush()

@@ -5,7 +5,7 @@
 //! Weights are updated as soon as the pass that needs them is done. Weight gradients are summed over groups of images, the
 //! groups in order, so that results do not depend on the number of threads. The last step needs no way back.
 //!
-//! Per cell at 16 images of 32×32: 10 × 3 × 2 FLOP × 16 × MACs (52 GFLOP for an average cell), 90 MB of maps.
+//! Per cell at 16 images of 32×32: 28 × 2 FLOP × 16 × MACs (48 GFLOP for an average cell of the space).
 
 use super::bank::{source_channels, Bank};
 use super::conv::{forward, weight_gradient, Geometry};
