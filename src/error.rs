@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A cell's text does not follow its encoding.
-    #[error("The cell {text:?} is malformed at position {position}: expected {expected}, found {found}. A cell looks like |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or is an index from 0 to 15624.")]
+    #[error("The cell {text:?} is malformed at position {position}: expected {expected}, found {found}. {remedy}")]
     CellSyntax {
         /// The text as given.
         text: String,
@@ -21,6 +21,8 @@ pub enum Error {
         expected: String,
         /// What stands there.
         found: String,
+        /// How a cell looks in that encoding, a sentence.
+        remedy: &'static str,
     },
     /// A string of the NATS-Bench size search space (`64:64:32:16:8`).
     #[error("{text:?} names a network of the NATS-Bench size search space (channels per layer). etnas scores the topology search space: give a string such as |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or an index from 0 to 15624.")]

@@ -6,10 +6,14 @@ use etnas::backend::{Backend, Hamming};
 use etnas::cpu::{Cpu, Isa};
 use etnas::input::{Batch, RegressionTask};
 use etnas::measure::{loss_slope, naswot, SlopeFit};
+use etnas::plan::{Plan, Purpose, Term};
 use etnas::random::{Seeds, Stream};
 use etnas::reference::Reference;
-use etnas::space::{Cell, Skeleton};
-use etnas::weights::{Init, Weights};
+use etnas::space::{Block, Cell, Skeleton};
+use etnas::tensor_file::TensorFile;
+use etnas::weights::{Init, NormSlot, Reduce, Slot, Weights};
+use safetensors::tensor::TensorView;
+use safetensors::Dtype;
 use std::sync::Arc;
 
 /// A seed that differs from run to run; failures print it.
@@ -200,4 +204,67 @@ fn slopes_rank_as_in_f64() {
     let tau = (agree as f64 - disagree as f64) / (agree + disagree) as f64;
     println!("Kendall τ with f64 over {} cells: {tau:.3}", cells.len());
     assert!(tau > 0.95, "{tau}");
+}
+
+/// Weights of a cell's network through a file, every BatchNorm with a random γ and β.
+fn shifted(cell: &Cell, skeleton: Skeleton, stream: &mut Stream) -> Arc<Weights> {
+    let drawn = Weights::generated(skeleton, Init::Uniform, stream.bits()).unwrap();
+    let mut slots = vec![Slot::Stem, Slot::Classifier, Slot::ClassifierBias];
+    for (block, kind) in skeleton.blocks().enumerate() {
+        match kind {
+            Block::Cell { .. } => slots
+                .extend((0..6).filter_map(|edge| Some(Slot::Edge { block, edge, kernel: cell.ops()[edge].kernel()? }))),
+            Block::Reduction { stage } => slots
+                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
+        }
+    }
+    let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
+    let mut norms = vec![(NormSlot::Last, skeleton.stage_channels(2))];
+    for slot in slots {
+        let shape = slot.shape(&skeleton).to_vec();
+        let used = match slot {
+            Slot::Classifier => 2,
+            Slot::ClassifierBias => 1,
+            Slot::Reduction { conv: Reduce::Shortcut, .. } => 4,
+            _ => {
+                norms.push((NormSlot::After(slot), shape[0]));
+                4
+            }
+        };
+        tensors.push((slot.name(&skeleton), shape[..used].to_vec(), drawn.tensor(slot).to_vec()));
+    }
+    for (slot, channels) in norms {
+        let [gamma, beta] = slot.names(&skeleton);
+        tensors.push((gamma, vec![channels], (0..channels).map(|_| 1.0 + stream.symmetric(0.5)).collect()));
+        tensors.push((beta, vec![channels], (0..channels).map(|_| stream.symmetric(0.5)).collect()));
+    }
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(.., v)| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+    let views = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape, _), bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), safetensors::serialize(views, None).unwrap()).unwrap();
+    let tensors = TensorFile::open(file.path()).unwrap();
+    Arc::new(Weights::from_safetensors(&tensors, "", cell, (skeleton.height, skeleton.width)).unwrap())
+}
+
+#[test]
+fn shifted_batch_norms_agree_with_the_reference() {
+    // With β ≠ 0 a convolution of zeros is a constant, also where nothing else reaches a node.
+    let mut stream = Stream::new(fresh(), &[]);
+    let images = batch(4, (16, 16), &mut stream);
+    let mut constants = 0;
+    for cell in cells(8, &mut stream) {
+        let weights = shifted(&cell, skeleton(1, 16, 16), &mut stream);
+        assert!(weights.shifts());
+        let truth = Reference.hamming(&[cell], &weights, &images, &()).unwrap().remove(0);
+        for isa in Isa::available() {
+            compare(&cell, &Cpu::with_isa(isa).hamming(&[cell], &weights, &images, &()).unwrap()[0], &truth);
+        }
+        let plan = Plan::new(&cell, weights.skeleton(), Purpose::Codes, true);
+        let shifts = plan.values.iter().flat_map(|value| &value.terms).filter(|term| matches!(term, Term::Shift(_)));
+        constants += shifts.count();
+    }
+    assert!(constants > 0);
 }

@@ -68,7 +68,9 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
     let widest = plan.values.iter().map(|v| stride(&v.convs)).chain([stride(&from_image), last_channels]).max();
 
     let Workspace { arena, moments: all_moments, codes: all_codes, affines } = space;
-    let arena = grown(arena, count * slots.size);
+    // A plan of constants alone stores nothing.
+    let size = slots.size.max(1);
+    let arena = grown(arena, count * size);
     all_moments.resize(all_moments.len().max(count * widest.unwrap_or(1)), [f64::NAN; 2]);
     all_codes.resize(all_codes.len().max(count * words), 0);
     let all_codes = &mut all_codes[..count * words];
@@ -81,7 +83,7 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
         let weights = bank.forward(&plan.convs[c]);
         let per_image = stride(&[c]);
         let moments = &mut all_moments[..count * per_image];
-        each_part(parallel, (arena, slots.size), (moments, per_image), (all_codes, words), |i, arena, moments, _| {
+        each_part(parallel, (arena, size), (moments, per_image), (all_codes, words), |i, arena, moments, _| {
             with(|scratch| {
                 let padded = grown(&mut scratch.padded, padded_len(height, width, IMAGE_CHANNELS));
                 pad_image(&batch.pixels[i * pixels..][..pixels], None, height, width, padded);
@@ -98,7 +100,7 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
         let per_image = stride(&value.convs);
         let moments = &mut all_moments[..count * per_image];
         let known: &[Affine] = affines;
-        each_part(parallel, (arena, slots.size), (moments, per_image), (all_codes, words), |_, arena, moments, all| {
+        each_part(parallel, (arena, size), (moments, per_image), (all_codes, words), |_, arena, moments, all| {
             with(|scratch| {
                 let len = map_len(&value.shape);
                 let out = grown(&mut scratch.value, len);
@@ -120,15 +122,9 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
         let slot = slots.values[last].unwrap_or(0);
         let len = map_len(shape);
         let moments_of = &mut all_moments[..count * last_channels];
-        each_part(
-            parallel,
-            (arena, slots.size),
-            (moments_of, last_channels),
-            (all_codes, words),
-            |_, arena, out, _| {
-                moments(isa, &arena[slot..slot + len], shape.width, out);
-            },
-        );
+        each_part(parallel, (arena, size), (moments_of, last_channels), (all_codes, words), |_, arena, out, _| {
+            moments(isa, &arena[slot..slot + len], shape.width, out);
+        });
         let mut head = Affine::default();
         head.set(
             moments_of,
@@ -137,20 +133,14 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
             shape.pixels(),
             slices(bank.weights.norm(NormSlot::Last)),
         );
-        each_part(
-            parallel,
-            (arena, slots.size),
-            (moments_of, last_channels),
-            (all_codes, words),
-            |_, arena, _, all| {
-                with(|scratch| {
-                    let out = grown(&mut scratch.value, len);
-                    maps::fill(isa, out, &head.shift);
-                    maps::add_scaled(isa, out, &arena[slot..slot + len], &head.scale);
-                    maps::codes(isa, out, &mut all[code.start..][..code.words]);
-                });
-            },
-        );
+        each_part(parallel, (arena, size), (moments_of, last_channels), (all_codes, words), |_, arena, _, all| {
+            with(|scratch| {
+                let out = grown(&mut scratch.value, len);
+                maps::fill(isa, out, &head.shift);
+                maps::add_scaled(isa, out, &arena[slot..slot + len], &head.scale);
+                maps::codes(isa, out, &mut all[code.start..][..code.words]);
+            });
+        });
     }
     pairs(isa, all_codes, words, count, &codes, parallel)
 }

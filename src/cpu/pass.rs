@@ -129,8 +129,8 @@ impl Network<'_> {
         let c = padded_channels(value.shape.channels);
         let map = &scratch.value[..map_len(&value.shape)];
         let mut relu_done = false;
-        let (offsets, _) = moment_offsets(self.plan, &value.convs);
-        for ((&id, &weights), &at) in value.convs.iter().zip(packed).zip(&offsets) {
+        let mut at = 0;
+        for (&id, &weights) in value.convs.iter().zip(packed) {
             let conv = &self.plan.convs[id];
             let source = if conv.before == Before::Average {
                 let half = grown(&mut scratch.second, padded_len(size.0 / 2, size.1 / 2, c));
@@ -145,6 +145,7 @@ impl Network<'_> {
                 padded
             };
             self.run_conv(id, source, weights, arena, &mut moments_out[at..]);
+            at += padded_channels(conv.shape.channels);
         }
     }
 

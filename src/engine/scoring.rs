@@ -54,9 +54,14 @@ impl Engine {
                 })
             }
         };
-        for (what, found) in [("Repeats", Some(options.repeats)), ("Threads", options.threads)] {
-            if found == Some(0) {
-                return Err(Error::options(what, "at least 1", "0", "Leave the option out for the default."));
+        let bounds = [
+            ("The number of repeats", Some(options.repeats), 10_000),
+            ("The number of threads", options.threads, 1024),
+        ];
+        for (what, found, most) in bounds {
+            if let Some(found) = found.filter(|n| !(1..=most).contains(n)) {
+                let expected = format!("from 1 to {most}");
+                return Err(Error::options(what, expected, found.to_string(), "Leave the option out for the default."));
             }
         }
         let threads = ThreadPoolBuilder::new()

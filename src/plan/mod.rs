@@ -10,6 +10,8 @@
 
 mod build;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 pub use slots::{Slots, Storage};
 

@@ -67,12 +67,16 @@ impl FromStr for Cell {
     }
 }
 
-fn syntax(text: &str, position: usize, expected: impl Into<String>) -> Error {
+/// How a cell looks, for errors.
+const ARCH: &str = "A cell looks like |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or is an index from 0 to 15624.";
+const IDS: &str = "A cell looks like 3,0,1,0,0,4 or (3, 0, 1, 0, 0, 4) in this encoding.";
+
+fn syntax(text: &str, position: usize, remedy: &'static str, expected: impl Into<String>) -> Error {
     let found = match text.get(position..).and_then(|rest| rest.chars().next()) {
         Some(c) => format!("{c:?}"),
         None => "the end".to_string(),
     };
-    Error::CellSyntax { text: text.to_string(), position, expected: expected.into(), found }
+    Error::CellSyntax { text: text.to_string(), position, expected: expected.into(), found, remedy }
 }
 
 fn parse_arch_or_index(text: &str, body: &str, start: usize) -> Result<Cell> {
@@ -95,7 +99,7 @@ fn parse_arch(text: &str, body: &str, start: usize) -> Result<Cell> {
     let expect = |at: &mut usize, literal: &str| {
         for c in literal.chars() {
             if !body[*at..].starts_with(c) {
-                return Err(syntax(text, start + *at, format!("{c:?}")));
+                return Err(syntax(text, start + *at, ARCH, format!("{c:?}")));
             }
             *at += c.len_utf8();
         }
@@ -109,7 +113,8 @@ fn parse_arch(text: &str, body: &str, start: usize) -> Result<Cell> {
         let rest = &body[at..];
         let name = &rest[..rest.find(['~', '|', '+']).unwrap_or(rest.len())];
         *op = Op::from_name(name).map_err(|unknown| {
-            let mut error = syntax(text, start + at, "none, skip_connect, nor_conv_1x1, nor_conv_3x3 or avg_pool_3x3");
+            let mut error =
+                syntax(text, start + at, ARCH, "none, skip_connect, nor_conv_1x1, nor_conv_3x3 or avg_pool_3x3");
             if let (Error::CellSyntax { found, .. }, false, Error::UnknownName { allowed, .. }) =
                 (&mut error, name.is_empty(), &unknown)
             {
@@ -124,7 +129,7 @@ fn parse_arch(text: &str, body: &str, start: usize) -> Result<Cell> {
         expect(&mut at, ["~0|", "~1|", "~2|"][from])?;
     }
     if at < body.len() {
-        return Err(syntax(text, start + at, "the end after node 3"));
+        return Err(syntax(text, start + at, ARCH, "the end after node 3"));
     }
     Ok(Cell::new(ops))
 }
@@ -135,7 +140,7 @@ fn parse_ids(text: &str, body: &str, start: usize) -> Result<[usize; 6]> {
     for (open, close) in [('(', ')'), ('[', ']')] {
         if body.starts_with(open) {
             if !body.ends_with(close) || body.len() < 2 {
-                return Err(syntax(text, start + body.len(), format!("{close:?}")));
+                return Err(syntax(text, start + body.len(), IDS, format!("{close:?}")));
             }
             inner = (1, body.len() - 1);
         }
@@ -150,7 +155,7 @@ fn parse_ids(text: &str, body: &str, start: usize) -> Result<[usize; 6]> {
         }
         match bytes[at..inner.1].first() {
             Some(digit @ b'0'..=b'4') => *id = (digit - b'0') as usize,
-            _ => return Err(syntax(text, start + at, format!("op id {} of 6, from 0 to 4", i + 1))),
+            _ => return Err(syntax(text, start + at, IDS, format!("op id {} of 6, from 0 to 4", i + 1))),
         }
         at += 1;
         let before = at;
@@ -164,11 +169,11 @@ fn parse_ids(text: &str, body: &str, start: usize) -> Result<[usize; 6]> {
                 at += 1;
             }
         } else if !last && at == before {
-            return Err(syntax(text, start + at, "a comma"));
+            return Err(syntax(text, start + at, IDS, "a comma"));
         }
     }
     if at < inner.1 {
-        return Err(syntax(text, start + at, "the end after six op ids"));
+        return Err(syntax(text, start + at, IDS, "the end after six op ids"));
     }
     Ok(ids)
 }
