@@ -180,7 +180,7 @@ unsafe fn tap<V: Vector, const I: usize>(g: &Geometry, from: *const f32, d: *con
 #[cfg(test)]
 mod tests {
     use super::super::layout::{pack_backward, pack_forward, padded_channels, padded_len};
-    use super::super::maps::{inner_rows, relu_padded};
+    use super::super::maps::{inner_rows, relu_padded, spread};
     use super::super::simd::Isa;
     use super::*;
     use crate::random::Stream;
@@ -292,12 +292,12 @@ mod tests {
             let mut turned = vec![f32::NAN; packed.len()];
             pack_backward(&packed, case.outputs, case.inputs, case.kernel, &mut turned);
             let size = (case.size.0 * case.stride, case.size.1 * case.stride);
-            let mut spread = vec![f32::NAN; padded_len(size.0, size.1, case.outputs)];
-            super::super::synflow::spread(&case.d, case.size, case.stride, case.outputs, &mut spread);
+            let mut spaced = vec![f32::NAN; padded_len(size.0, size.1, case.outputs)];
+            spread(&case.d, case.size, case.stride, case.outputs, &mut spaced);
             let (geometry, start) = Geometry::over_padded(case.kernel, 1, case.outputs, size, case.inputs);
             for isa in Isa::available() {
                 let mut out = vec![f32::NAN; case.source.len()];
-                forward(isa, &geometry, &spread[start..], &turned, &mut out);
+                forward(isa, &geometry, &spaced[start..], &turned, &mut out);
                 close(&out, &expected, 9 * case.outputs);
             }
         }

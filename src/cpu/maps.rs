@@ -180,6 +180,24 @@ pub fn inner_rows(padded: &mut [f32], (h, w): (usize, usize), c: usize) -> impl 
     })
 }
 
+/// A map into a padded map of `stride` times its size, its pixels at multiples of the stride, zeros between.
+pub fn spread(map: &[f32], (height, width): (usize, usize), stride: usize, channels: usize, padded: &mut [f32]) {
+    let size = (height * stride, width * stride);
+    for (y, row) in inner_rows(padded, size, channels).enumerate() {
+        if stride == 1 {
+            row.copy_from_slice(&map[y * width * channels..][..width * channels]);
+            continue;
+        }
+        row.fill(0.0);
+        if y % stride == 0 {
+            let from = map[y / stride * width * channels..].chunks_exact(channels);
+            for (to, from) in row.chunks_exact_mut(channels).step_by(stride).zip(from) {
+                to.copy_from_slice(from);
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut [f32]) {
     let (h, w) = size;

@@ -332,7 +332,7 @@ impl<'a> Pass<'a> {
                     let conv = &plan.convs[c];
                     self.gradient_exponents[conv.target] + self.bank.absolute(conv).exponent
                 };
-                let readers: Vec<(usize, &Term)> = readers(plan, v).collect();
+                let readers: Vec<(usize, &Term)> = plan.readers(v).collect();
                 let of_convs = value.convs.iter().map(|&c| conv_exponent(c));
                 let top = of_convs.chain(readers.iter().map(|(u, _)| self.gradient_exponents[*u])).max().unwrap_or(0);
                 let out = grown(&mut scratch.value, len);
@@ -357,7 +357,7 @@ impl<'a> Pass<'a> {
                     let outputs = padded_channels(conv.shape.channels);
                     let (h, w) = if conv.before == Before::Average { (size.0 / 2, size.1 / 2) } else { size };
                     let padded = grown(&mut scratch.padded, padded_len(h, w, outputs));
-                    spread(d, (conv.shape.height, conv.shape.width), conv.stride, outputs, padded);
+                    maps::spread(d, (conv.shape.height, conv.shape.width), conv.stride, outputs, padded);
                     let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, (h, w), channels);
                     let back = grown(&mut scratch.map, h * w * channels);
                     forward(isa, &geometry, &padded[start..], &self.bank.absolute(conv).backward, back);
@@ -391,32 +391,5 @@ impl<'a> Pass<'a> {
         weight_gradient(self.isa, &geometry, &padded[start..], d, g);
         let factor = power(exponent + self.gradient_exponents[conv.target]);
         log_sums(self.isa, &packed.forward, g, factor).map(|sum| sum * power(packed.exponent))
-    }
-}
-
-/// The values that read `v` by skip or pool, with the term that does, one entry per term.
-pub fn readers(plan: &Plan, v: usize) -> impl Iterator<Item = (usize, &Term)> {
-    let until = plan.values[v].kept_until.map_or(v, |last| (last + 1).min(plan.values.len()));
-    (v + 1..until.max(v + 1)).flat_map(move |u| {
-        let reads = move |term: &&Term| matches!(**term, Term::Skip(s) | Term::Pool(s) if s == v);
-        plan.values[u].terms.iter().filter(reads).map(move |term| (u, term))
-    })
-}
-
-/// A map into a padded map of `stride` times its size, its pixels at multiples of the stride, zeros between.
-pub fn spread(map: &[f32], (height, width): (usize, usize), stride: usize, channels: usize, padded: &mut [f32]) {
-    let size = (height * stride, width * stride);
-    for (y, row) in maps::inner_rows(padded, size, channels).enumerate() {
-        if stride == 1 {
-            row.copy_from_slice(&map[y * width * channels..][..width * channels]);
-            continue;
-        }
-        row.fill(0.0);
-        if y % stride == 0 {
-            let from = map[y / stride * width * channels..].chunks_exact(channels);
-            for (to, from) in row.chunks_exact_mut(channels).step_by(stride).zip(from) {
-                to.copy_from_slice(from);
-            }
-        }
     }
 }

@@ -17,7 +17,6 @@ use super::pass::{each_part, moment_offsets, Network};
 use super::scratch::{grown, with, Scratch};
 use super::sgd::{backward_weights, Parameters, Places};
 use super::simd::Isa;
-use super::synflow::{readers, spread};
 use crate::input::RegressionTask;
 use crate::plan::{Before, Plan, Shape, Slots, Source, Storage, Term};
 use crate::weights::{NormSlot, Slot};
@@ -391,7 +390,7 @@ impl Pass<'_> {
         for step in steps.iter().filter(|step| plan.stages[step.stage] == Some(v)) {
             self.heads[step.stage].scatter(step, image, out);
         }
-        for (u, term) in readers(plan, v) {
+        for (u, term) in plan.readers(v) {
             let d = &arena[self.range(u)];
             match term {
                 Term::Pool(_) => {
@@ -421,7 +420,7 @@ impl Pass<'_> {
                 self.weight_gradient(id, at, source, d, partial);
             }
             let spread_d = grown(&mut scratch.second, padded_len(h, w, outputs));
-            spread(d, (conv.shape.height, conv.shape.width), conv.stride, outputs, spread_d);
+            maps::spread(d, (conv.shape.height, conv.shape.width), conv.stride, outputs, spread_d);
             let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, (h, w), c);
             let back = grown(&mut scratch.map, h * w * c);
             forward(isa, &geometry, &spread_d[start..], &self.backward[id], back);

@@ -141,4 +141,13 @@ impl Plan {
     pub fn macs(&self) -> u64 {
         self.convs.iter().map(|c| (c.inputs * c.kernel * c.kernel * c.shape.channels * c.shape.pixels()) as u64).sum()
     }
+
+    /// The values that read `v` by skip or pool, with the term that does, one entry per term.
+    pub fn readers(&self, v: usize) -> impl Iterator<Item = (usize, &Term)> {
+        let until = self.values[v].kept_until.map_or(v, |last| (last + 1).min(self.values.len()));
+        (v + 1..until.max(v + 1)).flat_map(move |u| {
+            let reads = move |term: &&Term| matches!(**term, Term::Skip(s) | Term::Pool(s) if s == v);
+            self.values[u].terms.iter().filter(reads).map(move |term| (u, term))
+        })
+    }
 }
