@@ -6,18 +6,19 @@
 #![allow(clippy::needless_range_loop)]
 
 mod bank;
-mod conv;
+pub mod conv;
 mod heads;
-mod layout;
+pub mod layout;
 mod maps;
 mod naswot;
-mod norm;
+pub mod norm;
 mod pass;
-mod scratch;
+pub mod scratch;
 mod sgd;
-mod simd;
+pub mod simd;
 mod synflow;
 mod train;
+pub mod winograd;
 
 pub use simd::Isa;
 

@@ -30,3 +30,24 @@ pub fn with<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
     thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
     SCRATCH.with(|scratch| work(&mut scratch.borrow_mut()))
 }
+
+/// Sixty-four bytes, a line of the cache.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Memory that grows when it must and begins at a line of the cache. Its contents are stale.
+#[derive(Default)]
+pub struct Buffer(Vec<Line>);
+
+impl Buffer {
+    /// The first `len` floats.
+    pub fn grown(&mut self, len: usize) -> &mut [f32] {
+        let lines = len.div_ceil(16);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([f32::NAN; 16]));
+        }
+        // SAFETY: lines are arrays of 16 floats without padding, so that their memory is that of as many floats.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+    }
+}
