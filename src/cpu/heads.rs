@@ -5,7 +5,7 @@ use super::conv::{forward, weight_gradient, Geometry};
 use super::layout::{pack_backward, padded_channels};
 use super::maps;
 use super::norm::{gradient_sums, moments, Affine, Gradient, Moment};
-use super::scratch::grown;
+use super::scratch::{grown, Buffer};
 use super::sgd::{Parameters, Places};
 use super::simd::Isa;
 use crate::plan::Shape;
@@ -20,12 +20,12 @@ const STAGE_WEIGHTS: [f64; 3] = [0.25, 0.5, 1.0];
 /// Memory of one head.
 #[derive(Default)]
 pub struct Head {
-    resized: Vec<f32>,
-    normalised: Vec<f32>,
-    output: Vec<f32>,
-    gradient: Vec<f32>,
-    weights: Vec<f32>,
-    weight_gradient: Vec<f32>,
+    resized: Buffer,
+    normalised: Buffer,
+    output: Buffer,
+    gradient: Buffer,
+    weights: Buffer,
+    weight_gradient: Buffer,
     moments: Vec<Moment>,
     affine: Affine,
 }

@@ -144,7 +144,8 @@ impl Backend for Cpu {
         let skeleton = weights.skeleton();
         population(cells, watch, |cell, parallel| {
             let plan = Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
-            let distance = self.naswot.lend(|space| naswot::distances(self.isa, &plan, &bank, batch, parallel, space));
+            let distance =
+                self.naswot.lend(|space| naswot::distances(self.isa, true, &plan, &bank, batch, parallel, space));
             Ok(Hamming { count: batch.count, bits: skeleton.code_bits(cell), distance })
         })
     }

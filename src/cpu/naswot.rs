@@ -7,18 +7,20 @@ use super::bank::Bank;
 use super::layout::{map_len, pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
 use super::maps;
 use super::norm::{moments, Affine, Moment};
-use super::pass::{each_part, moment_offsets, Network};
-use super::scratch::{grown, with};
+use super::pass::{each_part, moment_offsets, tiles, Network, Packed};
+use super::scratch::{grown, with, Buffer};
 use super::simd::Isa;
+use super::winograd::Tiling;
 use crate::input::Batch;
-use crate::plan::{Plan, Slots, Source, Storage};
+use crate::plan::{Conv, Plan, Slots, Source, Storage};
 use crate::weights::{Norm, NormSlot};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Memory of one cell in flight, reused by the next.
 #[derive(Default)]
 pub struct Workspace {
-    arena: Vec<f32>,
+    arena: Buffer,
     moments: Vec<Moment>,
     codes: Vec<u64>,
     affines: Vec<Affine>,
@@ -31,6 +33,29 @@ struct Code {
     weight: u64,
 }
 
+/// Packed weights on loan from the bank.
+enum Weights {
+    Direct(Arc<Vec<f32>>),
+    Tiled(Arc<Buffer>),
+}
+
+impl Weights {
+    fn new(bank: &Bank, isa: Isa, conv: &Conv, winograd: bool) -> Weights {
+        if winograd && tiles(conv) {
+            Weights::Tiled(bank.tiled(isa, conv))
+        } else {
+            Weights::Direct(bank.forward(conv))
+        }
+    }
+
+    fn packed(&self) -> Packed<'_> {
+        match self {
+            Weights::Direct(weights) => Packed::Direct(weights),
+            Weights::Tiled(weights) => Packed::Tiled(weights),
+        }
+    }
+}
+
 /// γ and β as the kernels take them.
 pub fn slices(norm: Option<&Norm>) -> Option<(&[f32], &[f32])> {
     norm.map(|norm| (&norm.gamma[..], &norm.beta[..]))
@@ -38,7 +63,15 @@ pub fn slices(norm: Option<&Norm>) -> Option<(&[f32], &[f32])> {
 
 /// Distances of all pairs of images, `[count, count]`. With `parallel`, images are spread over the threads; the result is
 /// the same.
-pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bool, space: &mut Workspace) -> Vec<u64> {
+pub fn distances(
+    isa: Isa,
+    winograd: bool,
+    plan: &Plan,
+    bank: &Bank,
+    batch: &Batch,
+    parallel: bool,
+    space: &mut Workspace,
+) -> Vec<u64> {
     let count = batch.count;
     if plan.values.is_empty() {
         return vec![0; count * count];
@@ -94,24 +127,30 @@ pub fn distances(isa: Isa, plan: &Plan, bank: &Bank, batch: &Batch, parallel: bo
     }
 
     for (v, value) in plan.values.iter().enumerate() {
-        let packed: Vec<_> = value.convs.iter().map(|&c| bank.forward(&plan.convs[c])).collect();
-        let packed: Vec<&[f32]> = packed.iter().map(|w| &w[..]).collect();
+        let weights: Vec<Weights> =
+            value.convs.iter().map(|&c| Weights::new(bank, isa, &plan.convs[c], winograd)).collect();
+        let packed: Vec<Packed> = weights.iter().map(Weights::packed).collect();
         let shift = network.shift(v, affines);
         let per_image = stride(&value.convs);
         let moments = &mut all_moments[..count * per_image];
         let known: &[Affine] = affines;
-        each_part(parallel, (arena, size), (moments, per_image), (all_codes, words), |_, arena, moments, all| {
+        let group = Tiling::images_per_block(value.shape.height, value.shape.width);
+        let (arenas, moments_of, words_of) =
+            ((&mut *arena, group * size), (&mut *moments, group * per_image), (&mut *all_codes, group * words));
+        each_part(parallel, arenas, moments_of, words_of, |_, arenas, moments, all| {
             with(|scratch| {
                 let len = map_len(&value.shape);
-                let out = grown(&mut scratch.value, len);
-                network.assemble(v, known, &shift, arena, out, &mut scratch.columns);
-                if let Some(code) = layout[v].map(|at| &codes[at]) {
-                    maps::codes(isa, out, &mut all[code.start..][..code.words]);
+                let outs = grown(&mut scratch.value, arenas.len() / size * len).chunks_exact_mut(len);
+                for (i, (out, arena)) in outs.zip(arenas.chunks_exact_mut(size)).enumerate() {
+                    network.assemble(v, known, &shift, arena, out, &mut scratch.columns);
+                    if let Some(code) = layout[v].map(|at| &codes[at]) {
+                        maps::codes(isa, out, &mut all[i * words + code.start..][..code.words]);
+                    }
+                    if let Some(slot) = slots.values[v] {
+                        arena[slot..slot + len].copy_from_slice(out);
+                    }
                 }
-                if let Some(slot) = slots.values[v] {
-                    arena[slot..slot + len].copy_from_slice(out);
-                }
-                network.run_convs(v, &packed, arena, moments, scratch);
+                network.run_convs(v, &packed, (arenas, size), (moments, per_image), scratch);
             });
         });
         set_affines(&network, &value.convs, moments, per_image, affines);

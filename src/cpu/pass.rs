@@ -1,15 +1,19 @@
-//! One pass of a forward computation: for one image, add up a value's terms, then run the convolutions that leave it.
+//! One pass of a forward computation: for a few images, add up a value's terms, then run the convolutions that leave it.
 
 use super::bank::source_channels;
 use super::conv::{forward, Geometry};
 use super::layout::{map_len, padded_channels, padded_len};
 use super::maps;
 use super::norm::{moments, Affine, Moment};
-use super::scratch::{grown, Scratch};
+use super::scratch::{grown, Buffer, Scratch};
 use super::simd::Isa;
-use crate::plan::{Before, Plan, Shape, Slots, Term};
+use super::winograd::{self, Target, Tiling};
+use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
 use rayon::prelude::*;
+
+/// Most convolutions that leave one value: two kernels on each of three edges.
+const MAX_CONVS: usize = 6;
 
 /// What all passes of a network share.
 pub struct Network<'a> {
@@ -21,6 +25,23 @@ pub struct Network<'a> {
     pub slots: &'a Slots,
     /// Source of β for constant terms.
     pub weights: &'a Weights,
+}
+
+/// The weights of a convolution, for one of the two ways to run it.
+#[derive(Clone, Copy)]
+pub enum Packed<'a> {
+    /// `[block of 16 outputs][ky][kx][input][16]`, for [`super::conv`].
+    Direct(&'a [f32]),
+    /// `[block of 16 outputs][position][input][16]`, for [`super::winograd`].
+    Tiled(&'a [f32]),
+}
+
+/// Whether a convolution can be cut into Winograd's tiles.
+pub fn tiles(conv: &Conv) -> bool {
+    conv.kernel == 3
+        && conv.stride == 1
+        && conv.source != Source::Image
+        && Tiling::fits(conv.shape.height, conv.shape.width)
 }
 
 /// Runs `work(part, arena, moments, other)` over the parts (images, or groups of them) that three buffers are cut into,
@@ -87,7 +108,7 @@ impl Network<'_> {
         shift: &[f32],
         arena: &[f32],
         out: &mut [f32],
-        columns: &mut Vec<f32>,
+        columns: &mut Buffer,
     ) {
         let isa = self.isa;
         let shape = &self.plan.values[v].shape;
@@ -114,38 +135,76 @@ impl Network<'_> {
         }
     }
 
-    /// Runs the convolutions that leave value `v`, given as `scratch.value`, into the arena, and takes their moments.
-    /// `packed` are their weights, in the order of [`crate::plan::Value::convs`].
+    /// Runs the convolutions that leave value `v` for as many images as lie, one after the other, in `scratch.value`, into
+    /// their arenas of `size` floats, and takes their moments, `stride` an image. `packed` are the weights, in the order of
+    /// [`crate::plan::Value::convs`].
     pub fn run_convs(
         &self,
         v: usize,
-        packed: &[&[f32]],
-        arena: &mut [f32],
-        moments_out: &mut [Moment],
+        packed: &[Packed],
+        (arenas, size): (&mut [f32], usize),
+        (moments_out, stride): (&mut [Moment], usize),
         scratch: &mut Scratch,
     ) {
         let value = &self.plan.values[v];
-        let size = (value.shape.height, value.shape.width);
-        let c = padded_channels(value.shape.channels);
-        let map = &scratch.value[..map_len(&value.shape)];
-        let mut relu_done = false;
+        let (height, width) = (value.shape.height, value.shape.width);
+        let (len, c) = (map_len(&value.shape), padded_channels(value.shape.channels));
+        let images = arenas.len() / size;
+        let mut tiled = [Target { weights: &[], outputs: 0, slot: 0, moments: None }; MAX_CONVS];
+        let mut count = 0;
         let mut at = 0;
-        for (&id, &weights) in value.convs.iter().zip(packed) {
+        for (&id, weights) in value.convs.iter().zip(packed) {
             let conv = &self.plan.convs[id];
-            let source = if conv.before == Before::Average {
-                let half = grown(&mut scratch.second, padded_len(size.0 / 2, size.1 / 2, c));
-                maps::average_padded(self.isa, map, size, half);
-                half
-            } else {
-                let padded = grown(&mut scratch.padded, padded_len(size.0, size.1, c));
-                if !relu_done {
-                    maps::relu_padded(self.isa, map, size, padded);
-                    relu_done = true;
+            let outputs = padded_channels(conv.shape.channels);
+            if let Packed::Tiled(weights) = *weights {
+                let moments = conv.norm.then_some(at);
+                tiled[count] = Target { weights, outputs, slot: self.slots.convs[id], moments };
+                count += 1;
+            }
+            at += outputs;
+        }
+        if count > 0 {
+            let tiling = Tiling { height, width, images, inputs: c };
+            let Scratch { value, tiles, .. } = scratch;
+            let moments = (&mut *moments_out, stride);
+            winograd::forward(
+                self.isa,
+                &tiling,
+                true,
+                &value[..images * len],
+                &tiled[..count],
+                (arenas, size),
+                moments,
+                tiles,
+            );
+        }
+        if count == value.convs.len() {
+            return;
+        }
+        for (i, (arena, moments)) in arenas.chunks_exact_mut(size).zip(moments_out.chunks_exact_mut(stride)).enumerate()
+        {
+            let map = &scratch.value[i * len..][..len];
+            let mut relu_done = false;
+            let mut at = 0;
+            for (&id, weights) in value.convs.iter().zip(packed) {
+                let conv = &self.plan.convs[id];
+                if let Packed::Direct(weights) = *weights {
+                    let source = if conv.before == Before::Average {
+                        let half = grown(&mut scratch.second, padded_len(height / 2, width / 2, c));
+                        maps::average_padded(self.isa, map, (height, width), half);
+                        half
+                    } else {
+                        let padded = grown(&mut scratch.padded, padded_len(height, width, c));
+                        if !relu_done {
+                            maps::relu_padded(self.isa, map, (height, width), padded);
+                            relu_done = true;
+                        }
+                        padded
+                    };
+                    self.run_conv(id, source, weights, arena, &mut moments[at..]);
                 }
-                padded
-            };
-            self.run_conv(id, source, weights, arena, &mut moments_out[at..]);
-            at += padded_channels(conv.shape.channels);
+                at += padded_channels(conv.shape.channels);
+            }
         }
     }
 

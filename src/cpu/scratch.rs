@@ -6,29 +6,28 @@ use std::cell::RefCell;
 #[derive(Default)]
 pub struct Scratch {
     /// A map.
-    pub value: Vec<f32>,
+    pub value: Buffer,
     /// A padded map.
-    pub padded: Vec<f32>,
+    pub padded: Buffer,
     /// A second padded map.
-    pub second: Vec<f32>,
+    pub second: Buffer,
     /// A second map.
-    pub map: Vec<f32>,
+    pub map: Buffer,
     /// Column sums of a pool.
-    pub columns: Vec<f32>,
-}
-
-/// The first `len` elements of a buffer that grows when it must.
-pub fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, f32::NAN);
-    }
-    &mut buffer[..len]
+    pub columns: Buffer,
+    /// Of Winograd's transforms.
+    pub tiles: super::winograd::Buffers,
 }
 
 /// Runs `work` with this thread's buffers. Must not be nested.
 pub fn with<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
     thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
     SCRATCH.with(|scratch| work(&mut scratch.borrow_mut()))
+}
+
+/// The first `len` floats of a buffer that grows when it must.
+pub fn grown(buffer: &mut Buffer, len: usize) -> &mut [f32] {
+    buffer.grown(len)
 }
 
 /// Sixty-four bytes, a line of the cache.
@@ -40,6 +39,21 @@ struct Line([f32; 16]);
 #[derive(Default)]
 pub struct Buffer(Vec<Line>);
 
+impl std::ops::Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        // SAFETY: lines are arrays of 16 floats without padding, so that their memory is that of 16 times as many floats.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * 16) }
+    }
+}
+
+impl std::ops::DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * 16) }
+    }
+}
+
 impl Buffer {
     /// The first `len` floats.
     pub fn grown(&mut self, len: usize) -> &mut [f32] {
@@ -47,7 +61,6 @@ impl Buffer {
         if self.0.len() < lines {
             self.0.resize(lines, Line([f32::NAN; 16]));
         }
-        // SAFETY: lines are arrays of 16 floats without padding, so that their memory is that of as many floats.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+        &mut self[..len]
     }
 }

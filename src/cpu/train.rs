@@ -13,8 +13,8 @@ use super::heads::{Head, Step};
 use super::layout::{map_len, pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
 use super::maps;
 use super::norm::{gradient_sums, Affine, Gradient, Moment};
-use super::pass::{each_part, moment_offsets, Network};
-use super::scratch::{grown, with, Scratch};
+use super::pass::{each_part, moment_offsets, Network, Packed};
+use super::scratch::{grown, with, Buffer, Scratch};
 use super::sgd::{backward_weights, Parameters, Places};
 use super::simd::Isa;
 use crate::input::RegressionTask;
@@ -27,9 +27,9 @@ const GROUPS: usize = 4;
 /// Memory of one cell in training, reused by the next.
 #[derive(Default)]
 pub struct Workspace {
-    arena: Vec<f32>,
+    arena: Buffer,
     moments: Vec<Moment>,
-    partial: Vec<f32>,
+    partial: Buffer,
     parameters: Parameters,
     affines: Vec<Affine>,
     gradients: Vec<Gradient>,
@@ -110,6 +110,7 @@ impl<'a> Trainer<'a> {
             let Workspace { arena, moments, parameters, affines, .. } = &mut *self.space;
             let network = &self.network;
             let weights: Vec<&[f32]> = convs.iter().map(|&c| parameters.at(&self.places.convs[c])).collect();
+            let packed: Vec<Packed> = weights.iter().map(|w| Packed::Direct(w)).collect();
             let shift = v.map(|v| network.shift(v, affines)).unwrap_or_default();
             let known: &[Affine] = affines;
             let nothing: &mut [()] = &mut vec![(); count];
@@ -127,7 +128,7 @@ impl<'a> Trainer<'a> {
                             if let Some(slot) = network.slots.values[v] {
                                 arena[slot..slot + len].copy_from_slice(out);
                             }
-                            network.run_convs(v, &weights, arena, moments, scratch);
+                            network.run_convs(v, &packed, (arena, size), (moments, stride), scratch);
                         }
                         None => {
                             let padded = grown(&mut scratch.padded, padded_len(height, width, IMAGE_CHANNELS));
@@ -341,7 +342,7 @@ impl Pass<'_> {
     }
 
     /// The gradient by the output of convolution `c`, before its BatchNorm, into `out`.
-    fn gradient_before<'s>(&self, c: usize, arena: &[f32], out: &'s mut Vec<f32>) -> &'s [f32] {
+    fn gradient_before<'s>(&self, c: usize, arena: &[f32], out: &'s mut Buffer) -> &'s [f32] {
         let conv = &self.network.plan.convs[c];
         let after = &arena[self.range(conv.target)];
         let out = grown(out, after.len());

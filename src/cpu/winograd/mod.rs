@@ -11,3 +11,4 @@ pub mod forward;
 pub mod transform;
 
 pub use forward::{forward, pack, Buffers, Target, Tiling};
+pub use transform::POSITIONS;
