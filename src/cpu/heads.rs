@@ -83,7 +83,7 @@ impl Head {
                 }
                 None => map.fill(0.0),
             }
-            moments(isa, map, SIDE, &mut self.moments[i * c..][..c]);
+            moments(isa, map, &mut self.moments[i * c..][..c]);
         }
         let gamma_beta = (parameters.at(&norm.gamma), parameters.at(&norm.beta));
         self.affine.set(&self.moments, (0, c), c, PIXELS, Some(gamma_beta));

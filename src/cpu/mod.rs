@@ -16,6 +16,7 @@ mod pass;
 pub mod scratch;
 mod sgd;
 pub mod simd;
+mod sums;
 mod synflow;
 mod train;
 pub mod winograd;

@@ -142,13 +142,11 @@ pub fn distances(
                 let len = map_len(&value.shape);
                 let outs = grown(&mut scratch.value, arenas.len() / size * len).chunks_exact_mut(len);
                 for (i, (out, arena)) in outs.zip(arenas.chunks_exact_mut(size)).enumerate() {
-                    network.assemble(v, known, &shift, arena, out, &mut scratch.columns);
-                    if let Some(code) = layout[v].map(|at| &codes[at]) {
-                        maps::codes(isa, out, &mut all[i * words + code.start..][..code.words]);
-                    }
-                    if let Some(slot) = slots.values[v] {
-                        arena[slot..slot + len].copy_from_slice(out);
-                    }
+                    let words = match layout[v].map(|at| &codes[at]) {
+                        Some(code) => &mut all[i * words + code.start..][..code.words],
+                        None => &mut [],
+                    };
+                    network.assemble(v, known, &shift, arena, out, words, &mut scratch.columns);
                 }
                 network.run_convs(v, &packed, (arenas, size), (moments, per_image), scratch);
             });
@@ -162,7 +160,7 @@ pub fn distances(
         let len = map_len(shape);
         let moments_of = &mut all_moments[..count * last_channels];
         each_part(parallel, (arena, size), (moments_of, last_channels), (all_codes, words), |_, arena, out, _| {
-            moments(isa, &arena[slot..slot + len], shape.width, out);
+            moments(isa, &arena[slot..slot + len], out);
         });
         let mut head = Affine::default();
         head.set(

@@ -14,7 +14,7 @@ pub type Moment = [f64; 2];
 
 kernels! {
     /// Moments of each channel of a map with rows of `width` pixels.
-    pub fn moments(map: &[f32], width: usize, out: &mut [Moment]) = moments_body;
+    pub fn moments(map: &[f32], out: &mut [Moment]) = moments_body;
     /// Σ d and Σ d·(raw − mean) of each channel, for the way back.
     pub fn gradient_sums(d: &[f32], raw: &[f32], mean: &[f32], width: usize, out: &mut [Moment]) = gradient_sums_body;
     /// `d = a·d + b·(raw − mean) + c`, each by channel.
@@ -51,21 +51,64 @@ fn sum_pairs(
     sums
 }
 
+/// Pixels whose deviations are added up in f32.
+const RUN: usize = 16;
+
+/// One sweep around the mean of the first pixels: what cancels is no larger than the map's variance, however far its mean.
 #[inline(always)]
-fn moments_body<V: Vector>(map: &[f32], width: usize, out: &mut [Moment]) {
+fn moments_body<V: Vector>(map: &[f32], out: &mut [Moment]) {
     let channels = out.len();
-    let count = (map.len() / channels) as f64;
-    for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-        let [first, _] = sum_pairs(map, map, channels, width, block, |x, _, _| (x, 0.0));
-        let centre = first.map(|sum| (sum / count) as f32);
-        let [s1, s2] = sum_pairs(map, map, channels, width, block, |x, _, k| {
-            let d = x - centre[k];
-            (d, d * d)
-        });
-        for k in 0..BLOCK {
-            out[k] = [f64::from(centre[k]) + s1[k] / count, (s2[k] - s1[k] * s1[k] / count).max(0.0)];
+    let pixels = map.len() / channels;
+    assert!(channels.is_multiple_of(BLOCK) && pixels > 0 && map.len() == pixels * channels);
+    for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let mut centre = [0.0f32; BLOCK];
+        let mut sums = [[0.0f64; BLOCK]; 2];
+        for at in (0..BLOCK).step_by(V::LANES) {
+            // SAFETY: pixel `p` of these channels lies within the map; `centre` and `sums` hold a block of channels.
+            unsafe {
+                let pixel = |p: usize| V::load(map.as_ptr().add(p * channels + block * BLOCK + at));
+                let first = RUN.min(pixels);
+                let mut mean = V::splat(0.0);
+                for p in 0..first {
+                    mean = mean.add(pixel(p));
+                }
+                let mean = mean.mul(V::splat(1.0 / first as f32));
+                mean.store(centre.as_mut_ptr().add(at));
+                let mut p = 0;
+                while p < pixels {
+                    let mut first = [V::splat(0.0); 2];
+                    let mut second = [V::splat(0.0); 2];
+                    if pixels - p >= RUN {
+                        for k in 0..RUN {
+                            let d = pixel(p + k).sub(mean);
+                            first[k % 2] = first[k % 2].add(d);
+                            second[k % 2] = d.mul_add(d, second[k % 2]);
+                        }
+                        p += RUN;
+                    } else {
+                        let d = pixel(p).sub(mean);
+                        (first[0], second[0]) = (d, d.mul(d));
+                        p += 1;
+                    }
+                    first[0].add(first[1]).accumulate(sums[0].as_mut_ptr().add(at));
+                    second[0].add(second[1]).accumulate(sums[1].as_mut_ptr().add(at));
+                }
+            }
         }
+        *out = merged(&centre, &sums, pixels);
     }
+}
+
+/// The moments of one block of channels from sums of deviations and of their squares around `centre`.
+#[inline(always)]
+pub fn merged(centre: &[f32; BLOCK], sums: &[[f64; BLOCK]; 2], pixels: usize) -> [Moment; BLOCK] {
+    let count = pixels as f64;
+    let mut out = [[0.0; 2]; BLOCK];
+    for k in 0..BLOCK {
+        let [s1, s2] = [sums[0][k], sums[1][k]];
+        out[k] = [f64::from(centre[k]) + s1 / count, (s2 - s1 * s1 / count).max(0.0)];
+    }
+    out
 }
 
 #[inline(always)]
@@ -202,7 +245,7 @@ mod tests {
         for isa in Isa::available() {
             let mut all = vec![[f64::NAN; 2]; images * BLOCK];
             for (map, out) in maps.iter().zip(all.chunks_exact_mut(BLOCK)) {
-                moments(isa, map, width, out);
+                moments(isa, map, out);
             }
             let mut affine = Affine::default();
             affine.set(&all, (0, BLOCK), BLOCK, width * height, None);
@@ -226,7 +269,7 @@ mod tests {
         let map = vec![0.1f32; 64 * BLOCK];
         let mut out = vec![[f64::NAN; 2]; BLOCK];
         for isa in Isa::available() {
-            moments(isa, &map, 8, &mut out);
+            moments(isa, &map, &mut out);
             assert!(out.iter().all(|m| *m == [f64::from(0.1f32), 0.0]), "{out:?}");
         }
     }
@@ -255,7 +298,7 @@ mod tests {
         };
         for isa in Isa::available() {
             let mut all = vec![[f64::NAN; 2]; 2 * BLOCK];
-            maps.iter().zip(all.chunks_exact_mut(BLOCK)).for_each(|(map, out)| moments(isa, map, width, out));
+            maps.iter().zip(all.chunks_exact_mut(BLOCK)).for_each(|(map, out)| moments(isa, map, out));
             let mut affine = Affine::default();
             affine.set(&all, (0, BLOCK), BLOCK, pixels, Some((&gamma, &beta)));
             for ((map, r), out) in maps.iter().zip(&r).zip(all.chunks_exact_mut(BLOCK)) {

@@ -7,6 +7,7 @@ use super::maps;
 use super::norm::{moments, Affine, Moment};
 use super::scratch::{grown, Buffer, Scratch};
 use super::simd::Isa;
+use super::sums::{self, Part, Sum};
 use super::winograd::{self, Target, Tiling};
 use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
@@ -14,6 +15,9 @@ use rayon::prelude::*;
 
 /// Most convolutions that leave one value: two kernels on each of three edges.
 const MAX_CONVS: usize = 6;
+
+/// Most terms of a value: the last node of a cell sums three, a reduction's end two.
+const MAX_TERMS: usize = 8;
 
 /// What all passes of a network share.
 pub struct Network<'a> {
@@ -100,39 +104,50 @@ impl Network<'_> {
         shift
     }
 
-    /// Adds up the terms of value `v` for one image.
+    /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum into
+    /// its slot if it has one, its code into `words` unless that is empty.
+    #[allow(clippy::too_many_arguments)]
     pub fn assemble(
         &self,
         v: usize,
         affines: &[Affine],
         shift: &[f32],
-        arena: &[f32],
+        arena: &mut [f32],
         out: &mut [f32],
-        columns: &mut Buffer,
+        words: &mut [u64],
+        zeros: &mut Buffer,
     ) {
-        let isa = self.isa;
-        let shape = &self.plan.values[v].shape;
+        let value = &self.plan.values[v];
+        let shape = &value.shape;
         let len = map_len(shape);
-        let stored = |u: usize| &arena[self.slots.values[u].unwrap_or(0)..][..len];
-        maps::fill(isa, out, shift);
-        for term in &self.plan.values[v].terms {
+        let stored = |u: usize| self.slots.values[u].unwrap_or(0);
+        let mut pooled = false;
+        let mut parts = [Part { at: 0, scale: None }; MAX_TERMS];
+        let mut count = 0;
+        for term in &value.terms {
             match *term {
                 Term::Conv(c) => {
-                    let raw = &arena[self.slots.convs[c]..][..len];
-                    if self.plan.convs[c].norm {
-                        maps::add_scaled(isa, out, raw, &affines[c].scale);
-                    } else {
-                        maps::add(isa, out, raw);
-                    }
+                    let scale = self.plan.convs[c].norm.then_some(&affines[c].scale[..]);
+                    parts[count] = Part { at: self.slots.convs[c], scale };
+                    count += 1;
                 }
-                Term::Skip(u) => maps::add(isa, out, stored(u)),
+                Term::Skip(u) => {
+                    parts[count] = Part { at: stored(u), scale: None };
+                    count += 1;
+                }
                 Term::Pool(u) => {
-                    let columns = grown(columns, (shape.width + 2) * padded_channels(shape.channels));
-                    maps::add_pool(isa, out, stored(u), (shape.height, shape.width), columns);
+                    let zeros = grown(zeros, shape.width * padded_channels(shape.channels));
+                    zeros.fill(0.0);
+                    let from = &arena[stored(u)..][..len];
+                    sums::pool(self.isa, out, from, (shape.height, shape.width), zeros, pooled);
+                    pooled = true;
                 }
                 Term::Shift(_) => {}
             }
         }
+        let relu = value.convs.iter().all(|&c| self.plan.convs[c].before != Before::Average);
+        let sum = Sum { shift, parts: &parts[..count], pooled, keep: self.slots.values[v], relu };
+        sums::add_up(self.isa, &sum, arena, out, words);
     }
 
     /// Runs the convolutions that leave value `v` for as many images as lie, one after the other, in `scratch.value`, into
@@ -189,6 +204,12 @@ impl Network<'_> {
             for (&id, weights) in value.convs.iter().zip(packed) {
                 let conv = &self.plan.convs[id];
                 if let Packed::Direct(weights) = *weights {
+                    if conv.kernel == 1 && conv.before == Before::Relu {
+                        let geometry = Geometry::pointwise(height * width, c, padded_channels(conv.shape.channels));
+                        self.convolve(id, &geometry, map, weights, arena, &mut moments[at..]);
+                        at += padded_channels(conv.shape.channels);
+                        continue;
+                    }
                     let source = if conv.before == Before::Average {
                         let half = grown(&mut scratch.second, padded_len(height / 2, width / 2, c));
                         maps::average_padded(self.isa, map, (height, width), half);
@@ -215,10 +236,23 @@ impl Network<'_> {
         let outputs = padded_channels(channels);
         let (geometry, start) =
             Geometry::over_padded(conv.kernel, conv.stride, source_channels(conv), (height, width), outputs);
+        self.convolve(id, &geometry, &source[start..], weights, arena, moments_out);
+    }
+
+    fn convolve(
+        &self,
+        id: usize,
+        geometry: &Geometry,
+        source: &[f32],
+        weights: &[f32],
+        arena: &mut [f32],
+        moments_out: &mut [Moment],
+    ) {
+        let conv = &self.plan.convs[id];
         let raw = &mut arena[self.slots.convs[id]..][..map_len(&conv.shape)];
-        forward(self.isa, &geometry, &source[start..], weights, raw);
+        forward(self.isa, geometry, source, weights, raw);
         if conv.norm {
-            moments(self.isa, raw, width, &mut moments_out[..outputs]);
+            moments(self.isa, raw, &mut moments_out[..padded_channels(conv.shape.channels)]);
         }
     }
 }

@@ -254,7 +254,7 @@ mod x86 {
     // SAFETY: used only inside functions that `kernels!` compiles for AVX-512.
     unsafe impl Vector for Wide512 {
         const LANES: usize = 16;
-        const PIXELS: usize = 4;
+        const PIXELS: usize = 8;
         const TILES: usize = 8;
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {

@@ -124,10 +124,7 @@ impl<'a> Trainer<'a> {
                         Some(v) => {
                             let len = map_len(&plan.values[v].shape);
                             let out = grown(&mut scratch.value, len);
-                            network.assemble(v, known, &shift, arena, out, &mut scratch.columns);
-                            if let Some(slot) = network.slots.values[v] {
-                                arena[slot..slot + len].copy_from_slice(out);
-                            }
+                            network.assemble(v, known, &shift, arena, out, &mut [], &mut scratch.columns);
                             network.run_convs(v, &packed, (arena, size), (moments, stride), scratch);
                         }
                         None => {

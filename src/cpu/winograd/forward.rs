@@ -8,7 +8,7 @@
 //! the images beside it.
 
 use super::transform::{self, OUT, POSITIONS, SIDE};
-use crate::cpu::norm::Moment;
+use crate::cpu::norm::{merged, Moment};
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
 
@@ -89,8 +89,16 @@ pub struct Buffers {
     zeros: Buffer,
     v: Buffer,
     m: Buffer,
-    centre: Vec<f32>,
-    sums: Vec<[f64; BLOCK]>,
+    statistics: Vec<Statistics>,
+}
+
+/// Sums of an image's outputs so far, for one block of channels.
+#[derive(Clone, Copy, Default)]
+struct Statistics {
+    /// About the mean: that of the first tile.
+    centre: [f32; BLOCK],
+    /// Deviations from it, and their squares.
+    sums: [[f64; BLOCK]; 2],
 }
 
 kernels! {
@@ -202,8 +210,7 @@ fn forward_body<V: Vector, const RELU: bool>(
     zeros.fill(0.0);
     let v = buffers.v.grown(POSITIONS * tiling.v_step());
     let m = buffers.m.grown(POSITIONS * tiling.m_step());
-    buffers.centre.resize(wanted, 0.0);
-    buffers.sums.resize(wanted / BLOCK * 2, [0.0; BLOCK]);
+    buffers.statistics.resize(wanted / BLOCK, Statistics::default());
 
     let (row_tiles, image_rows) = (tiling.row_tiles(), height / OUT);
     let mut first = 0;
@@ -234,8 +241,7 @@ fn forward_body<V: Vector, const RELU: bool>(
                         );
                     }
                 }
-                let centre = &mut buffers.centre[channel..channel + BLOCK];
-                let sums: &mut [[f64; BLOCK]] = &mut buffers.sums[channel / BLOCK * 2..][..2];
+                let statistics = &mut buffers.statistics[channel / BLOCK];
                 for row in 0..rows {
                     let (image, y) = ((first + row) / image_rows, (first + row) % image_rows * OUT);
                     let to = image * size + target.slot + y * width * target.outputs + block * BLOCK;
@@ -244,17 +250,13 @@ fn forward_body<V: Vector, const RELU: bool>(
                         let from = m.as_ptr().add(row * row_tiles * BLOCK);
                         let out = arenas.as_mut_ptr().add(to);
                         match target.moments {
-                            Some(_) => back::<V, true>(tiling, target.outputs, from, out, y == 0, centre, sums),
-                            None => back::<V, false>(tiling, target.outputs, from, out, false, centre, sums),
+                            Some(_) => back::<V, true>(tiling, target.outputs, from, out, y == 0, statistics),
+                            None => back::<V, false>(tiling, target.outputs, from, out, false, statistics),
                         }
                     }
                     if let Some(at) = target.moments.filter(|_| y + OUT == height) {
                         let out = &mut moments[image * stride + at + block * BLOCK..][..BLOCK];
-                        let count = (height * width) as f64;
-                        for k in 0..BLOCK {
-                            let [s1, s2] = [sums[0][k], sums[1][k]];
-                            out[k] = [f64::from(centre[k]) + s1 / count, (s2 - s1 * s1 / count).max(0.0)];
-                        }
+                        out.copy_from_slice(&merged(&statistics.centre, &statistics.sums, height * width));
                     }
                 }
                 channel += BLOCK;
@@ -395,9 +397,9 @@ unsafe fn back<V: Vector, const MOMENTS: bool>(
     m: *const f32,
     out: *mut f32,
     start: bool,
-    centre: &mut [f32],
-    sums: &mut [[f64; BLOCK]],
+    statistics: &mut Statistics,
 ) {
+    let Statistics { centre, sums } = statistics;
     let step = tiling.m_step();
     for tile in 0..tiling.row_tiles() {
         for at in (0..BLOCK).step_by(V::LANES) {
