@@ -185,7 +185,7 @@ impl Network<'_> {
             winograd::forward(
                 self.isa,
                 &tiling,
-                true,
+                false,
                 &value[..images * len],
                 &tiled[..count],
                 (arenas, size),

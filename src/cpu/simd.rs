@@ -106,6 +106,9 @@ pub unsafe trait Vector: Copy {
     unsafe fn gated(self, gate: Self) -> Self;
     /// Bit i is set where element i is greater than zero.
     unsafe fn positive(self) -> u32;
+    /// Asks for the line of the cache that holds `at`, to write to it.
+    #[inline(always)]
+    fn prefetch_write(_at: *const f32) {}
     /// Bits in which two lists of words differ.
     #[inline(always)]
     unsafe fn differing_bits(a: &[[u64; 8]], b: &[[u64; 8]]) -> u64 {
@@ -198,6 +201,11 @@ mod x86 {
         const PIXELS: usize = 4;
         const TILES: usize = 4;
         #[inline(always)]
+        fn prefetch_write(at: *const f32) {
+            // SAFETY: a hint, for any address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) };
+        }
+        #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             Wide256(_mm256_set1_ps(x))
         }
@@ -256,6 +264,11 @@ mod x86 {
         const LANES: usize = 16;
         const PIXELS: usize = 8;
         const TILES: usize = 8;
+        #[inline(always)]
+        fn prefetch_write(at: *const f32) {
+            // SAFETY: a hint, for any address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) };
+        }
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             Wide512(_mm512_set1_ps(x))

@@ -229,7 +229,28 @@ fn forward_body<V: Vector, const RELU: bool>(
         for target in targets {
             for block in 0..target.outputs / BLOCK {
                 let u = target.weights[block * POSITIONS * inputs * BLOCK..].as_ptr();
+                // Rows of the output that this block will be written to, a few pixels for each position.
+                let share = (rows * row_tiles * OUT * OUT).div_ceil(POSITIONS);
+                let (mut row, mut x) = (0, 0);
+                let mut at = first / image_rows * size
+                    + first % image_rows * OUT * width * target.outputs
+                    + target.slot
+                    + block * BLOCK;
                 for position in 0..POSITIONS {
+                    for _ in 0..share {
+                        V::prefetch_write(arenas.as_ptr().wrapping_add(at));
+                        at += target.outputs;
+                        x += 1;
+                        if x == width {
+                            x = 0;
+                            row += 1;
+                            let line = first * OUT + row;
+                            at = line / height * size
+                                + line % height * width * target.outputs
+                                + target.slot
+                                + block * BLOCK;
+                        }
+                    }
                     // SAFETY: V and M hold `rows · row_tiles` tiles at each position, `u` one block of weights.
                     unsafe {
                         multiply::<V>(
