@@ -12,3 +12,6 @@ pub mod transform;
 
 pub use forward::{forward, pack, Buffers, Target, Tiling};
 pub use transform::POSITIONS;
+
+#[cfg(test)]
+mod tests;
