@@ -33,9 +33,20 @@ use bank::Banks;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// How 3×3 convolutions of stride 1 are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convolution {
+    /// By Winograd's F(4×4), wherever a map can be cut into tiles of 4×4.
+    #[default]
+    Winograd,
+    /// As sums of products. Slower; there to compare accuracy with.
+    Direct,
+}
+
 /// The backend for processors. Threads are those of the rayon pool that it is called from.
 pub struct Cpu {
     isa: Isa,
+    convolution: Convolution,
     banks: Banks,
     naswot: Pool<naswot::Workspace>,
     synflow: Pool<synflow::Workspace>,
@@ -50,7 +61,19 @@ impl Cpu {
 
     /// With a given instruction set, one of [`Isa::available`].
     pub fn with_isa(isa: Isa) -> Cpu {
-        Cpu { isa, banks: Banks::default(), naswot: Pool::default(), synflow: Pool::default(), train: Pool::default() }
+        Cpu::with(isa, Convolution::default())
+    }
+
+    /// With a given instruction set, one of [`Isa::available`], and a given way to convolve.
+    pub fn with(isa: Isa, convolution: Convolution) -> Cpu {
+        Cpu {
+            isa,
+            convolution,
+            banks: Banks::default(),
+            naswot: Pool::default(),
+            synflow: Pool::default(),
+            train: Pool::default(),
+        }
     }
 
     /// The instruction set in use.
@@ -131,7 +154,7 @@ impl Backend for Cpu {
     }
 
     fn kernel_set(&self) -> &'static str {
-        self.isa.kernel_set()
+        self.isa.kernel_set(self.convolution)
     }
 
     fn hamming(
@@ -145,8 +168,9 @@ impl Backend for Cpu {
         let skeleton = weights.skeleton();
         population(cells, watch, |cell, parallel| {
             let plan = Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
-            let distance =
-                self.naswot.lend(|space| naswot::distances(self.isa, true, &plan, &bank, batch, parallel, space));
+            let distance = self
+                .naswot
+                .lend(|space| naswot::distances(self.isa, self.convolution, &plan, &bank, batch, parallel, space));
             Ok(Hamming { count: batch.count, bits: skeleton.code_bits(cell), distance })
         })
     }

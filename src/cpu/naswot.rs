@@ -11,6 +11,7 @@ use super::pass::{each_part, moment_offsets, tiles, Network, Packed};
 use super::scratch::{grown, with, Buffer};
 use super::simd::Isa;
 use super::winograd::Tiling;
+use super::Convolution;
 use crate::input::Batch;
 use crate::plan::{Conv, Plan, Slots, Source, Storage};
 use crate::weights::{Norm, NormSlot};
@@ -40,8 +41,8 @@ enum Weights {
 }
 
 impl Weights {
-    fn new(bank: &Bank, isa: Isa, conv: &Conv, winograd: bool) -> Weights {
-        if winograd && tiles(conv) {
+    fn new(bank: &Bank, isa: Isa, conv: &Conv, convolution: Convolution) -> Weights {
+        if convolution == Convolution::Winograd && tiles(conv) {
             Weights::Tiled(bank.tiled(isa, conv))
         } else {
             Weights::Direct(bank.forward(conv))
@@ -65,7 +66,7 @@ pub fn slices(norm: Option<&Norm>) -> Option<(&[f32], &[f32])> {
 /// the same.
 pub fn distances(
     isa: Isa,
-    winograd: bool,
+    convolution: Convolution,
     plan: &Plan,
     bank: &Bank,
     batch: &Batch,
@@ -128,7 +129,7 @@ pub fn distances(
 
     for (v, value) in plan.values.iter().enumerate() {
         let weights: Vec<Weights> =
-            value.convs.iter().map(|&c| Weights::new(bank, isa, &plan.convs[c], winograd)).collect();
+            value.convs.iter().map(|&c| Weights::new(bank, isa, &plan.convs[c], convolution)).collect();
         let packed: Vec<Packed> = weights.iter().map(Weights::packed).collect();
         let shift = network.shift(v, affines);
         let per_image = stride(&value.convs);

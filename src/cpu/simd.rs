@@ -64,11 +64,13 @@ impl Isa {
     }
 
     /// Scores are equal to the last bit between sets of the same name here.
-    pub fn kernel_set(self) -> &'static str {
-        match self {
-            Isa::Portable => "direct f32",
-            #[cfg(target_arch = "x86_64")]
-            _ => "direct f32, fused multiply-add",
+    pub fn kernel_set(self, convolution: super::Convolution) -> &'static str {
+        let fused = self != Isa::Portable;
+        match convolution {
+            super::Convolution::Winograd if fused => "Winograd F(4x4) f32, fused multiply-add",
+            super::Convolution::Winograd => "Winograd F(4x4) f32",
+            super::Convolution::Direct if fused => "direct f32, fused multiply-add",
+            super::Convolution::Direct => "direct f32",
         }
     }
 }
