@@ -7,14 +7,15 @@ use super::maps;
 use super::norm::{moments, Affine, Moment};
 use super::scratch::{grown, Buffer, Scratch};
 use super::simd::Isa;
-use super::sums::{self, Part, Sum};
+use super::sums::{self, Part, Place, Sum};
 use super::winograd::{self, Target, Tiling};
 use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
 use rayon::prelude::*;
 
-/// Most convolutions that leave one value: two kernels on each of three edges.
-const MAX_CONVS: usize = 6;
+/// Most convolutions that share one transform of their input.
+const MAX_TARGETS: usize = 6;
+const NO_TARGET: Target = Target { weights: &[], outputs: 0, slot: 0, moments: None };
 
 /// Most terms of a value: the last node of a cell sums three, a reduction's end two.
 const MAX_TERMS: usize = 8;
@@ -29,6 +30,26 @@ pub struct Network<'a> {
     pub slots: &'a Slots,
     /// Source of β for constant terms.
     pub weights: &'a Weights,
+    /// Value 0 and convolutions that leave it, if they have been computed before.
+    pub outside: Option<&'a Outside<'a>>,
+}
+
+/// What lies in other arenas: value 0 and the outputs of convolutions that leave it.
+pub struct Outside<'a> {
+    /// The arenas of all images.
+    pub arenas: &'a [f32],
+    /// Floats of one of them.
+    pub size: usize,
+    /// Where value 0 lies in an arena.
+    pub value: usize,
+    /// Where the outputs of convolutions lie that leave value 0, by their position in [`Plan::convs`].
+    pub convs: Vec<Option<usize>>,
+}
+
+impl Outside<'_> {
+    fn image(&self, i: usize) -> &[f32] {
+        &self.arenas[i * self.size..][..self.size]
+    }
 }
 
 /// The weights of a convolution, for one of the two ways to run it.
@@ -104,12 +125,28 @@ impl Network<'_> {
         shift
     }
 
-    /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum into
+    /// Whether all convolutions that leave a value read its ReLU, which is then taken once; none reads the value itself.
+    fn ready(&self, v: usize) -> bool {
+        self.plan.values[v].convs.iter().all(|&c| self.plan.convs[c].before != Before::Average)
+    }
+
+    /// Value 0, which lies outside, ReLU'd into `out` unless a convolution reads it itself.
+    pub fn fetch(&self, image: usize, shift: &[f32], out: &mut [f32]) {
+        if let Some(outside) = self.outside {
+            let from = Place::Outside(&outside.image(image)[outside.value..]);
+            let parts = [Part { place: from, scale: None }];
+            let sum = Sum { shift, parts: &parts, pooled: false, keep: None, relu: self.ready(0) };
+            sums::add_up(self.isa, &sum, &mut [], out, &mut []);
+        }
+    }
+
+    /// Adds up the terms of value `v` for image number `image`: ReLU'd into `out` unless a convolution reads the sum itself, the sum into
     /// its slot if it has one, its code into `words` unless that is empty.
     #[allow(clippy::too_many_arguments)]
     pub fn assemble(
         &self,
         v: usize,
+        image: usize,
         affines: &[Affine],
         shift: &[f32],
         arena: &mut [f32],
@@ -120,43 +157,52 @@ impl Network<'_> {
         let value = &self.plan.values[v];
         let shape = &value.shape;
         let len = map_len(shape);
-        let stored = |u: usize| self.slots.values[u].unwrap_or(0);
+        let outside = self.outside.map(|outside| (outside, outside.image(image)));
+        let value_at = |u: usize| match outside {
+            Some((outside, map)) if u == 0 => Place::Outside(&map[outside.value..]),
+            _ => Place::Arena(self.slots.values[u].unwrap_or(0)),
+        };
         let mut pooled = false;
-        let mut parts = [Part { at: 0, scale: None }; MAX_TERMS];
+        let mut parts = [Part { place: Place::Arena(0), scale: None }; MAX_TERMS];
         let mut count = 0;
+        let mut part = |place, scale| {
+            parts[count] = Part { place, scale };
+            count += 1;
+        };
         for term in &value.terms {
             match *term {
                 Term::Conv(c) => {
-                    let scale = self.plan.convs[c].norm.then_some(&affines[c].scale[..]);
-                    parts[count] = Part { at: self.slots.convs[c], scale };
-                    count += 1;
+                    let place = match outside.and_then(|(outside, map)| Some(&map[outside.convs[c]?..])) {
+                        Some(map) => Place::Outside(map),
+                        None => Place::Arena(self.slots.convs[c]),
+                    };
+                    part(place, self.plan.convs[c].norm.then_some(&affines[c].scale[..]));
                 }
-                Term::Skip(u) => {
-                    parts[count] = Part { at: stored(u), scale: None };
-                    count += 1;
-                }
+                Term::Skip(u) => part(value_at(u), None),
                 Term::Pool(u) => {
                     let zeros = grown(zeros, shape.width * padded_channels(shape.channels));
                     zeros.fill(0.0);
-                    let from = &arena[stored(u)..][..len];
+                    let from = match value_at(u) {
+                        Place::Arena(at) => &arena[at..][..len],
+                        Place::Outside(map) => &map[..len],
+                    };
                     sums::pool(self.isa, out, from, (shape.height, shape.width), zeros, pooled);
                     pooled = true;
                 }
                 Term::Shift(_) => {}
             }
         }
-        let relu = value.convs.iter().all(|&c| self.plan.convs[c].before != Before::Average);
-        let sum = Sum { shift, parts: &parts[..count], pooled, keep: self.slots.values[v], relu };
+        let keep = self.slots.values[v];
+        let sum = Sum { shift, parts: &parts[..count], pooled, keep, relu: self.ready(v) };
         sums::add_up(self.isa, &sum, arena, out, words);
     }
 
-    /// Runs the convolutions that leave value `v` for as many images as lie, one after the other, in `scratch.value`, into
-    /// their arenas of `size` floats, and takes their moments, `stride` an image. `packed` are the weights, in the order of
-    /// [`crate::plan::Value::convs`].
+    /// Runs `convs`, which leave value `v`, for as many images as lie, one after the other, in `scratch.value`, into
+    /// their arenas of `size` floats, and takes their moments, `stride` an image. `packed` are the weights of each of `convs`.
     pub fn run_convs(
         &self,
         v: usize,
-        packed: &[Packed],
+        (convs, packed): (&[usize], &[Packed]),
         (arenas, size): (&mut [f32], usize),
         (moments_out, stride): (&mut [Moment], usize),
         scratch: &mut Scratch,
@@ -165,35 +211,30 @@ impl Network<'_> {
         let (height, width) = (value.shape.height, value.shape.width);
         let (len, c) = (map_len(&value.shape), padded_channels(value.shape.channels));
         let images = arenas.len() / size;
-        let mut tiled = [Target { weights: &[], outputs: 0, slot: 0, moments: None }; MAX_CONVS];
-        let mut count = 0;
-        let mut at = 0;
-        for (&id, weights) in value.convs.iter().zip(packed) {
+        let ready = self.ready(v);
+        let mut tiled = [NO_TARGET; MAX_TARGETS];
+        let (mut count, mut direct, mut at) = (0, false, 0);
+        for (k, (&id, weights)) in convs.iter().zip(packed).enumerate() {
             let conv = &self.plan.convs[id];
             let outputs = padded_channels(conv.shape.channels);
             if let Packed::Tiled(weights) = *weights {
                 let moments = conv.norm.then_some(at);
                 tiled[count] = Target { weights, outputs, slot: self.slots.convs[id], moments };
                 count += 1;
+            } else {
+                direct = true;
             }
             at += outputs;
+            if count == MAX_TARGETS || count > 0 && k + 1 == convs.len() {
+                let tiling = Tiling { height, width, images, inputs: c };
+                let Scratch { value, tiles, .. } = &mut *scratch;
+                let (maps, targets) = (&value[..images * len], &tiled[..count]);
+                let into = ((&mut *arenas, size), (&mut *moments_out, stride));
+                winograd::forward(self.isa, &tiling, !ready, maps, targets, into.0, into.1, tiles);
+                count = 0;
+            }
         }
-        if count > 0 {
-            let tiling = Tiling { height, width, images, inputs: c };
-            let Scratch { value, tiles, .. } = scratch;
-            let moments = (&mut *moments_out, stride);
-            winograd::forward(
-                self.isa,
-                &tiling,
-                false,
-                &value[..images * len],
-                &tiled[..count],
-                (arenas, size),
-                moments,
-                tiles,
-            );
-        }
-        if count == value.convs.len() {
+        if !direct {
             return;
         }
         for (i, (arena, moments)) in arenas.chunks_exact_mut(size).zip(moments_out.chunks_exact_mut(stride)).enumerate()
@@ -201,10 +242,10 @@ impl Network<'_> {
             let map = &scratch.value[i * len..][..len];
             let mut relu_done = false;
             let mut at = 0;
-            for (&id, weights) in value.convs.iter().zip(packed) {
+            for (&id, weights) in convs.iter().zip(packed) {
                 let conv = &self.plan.convs[id];
                 if let Packed::Direct(weights) = *weights {
-                    if conv.kernel == 1 && conv.before == Before::Relu {
+                    if ready && conv.kernel == 1 && conv.before == Before::Relu {
                         let geometry = Geometry::pointwise(height * width, c, padded_channels(conv.shape.channels));
                         self.convolve(id, &geometry, map, weights, arena, &mut moments[at..]);
                         at += padded_channels(conv.shape.channels);

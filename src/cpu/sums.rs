@@ -8,11 +8,20 @@ use super::simd::{kernels, Vector, BLOCK};
 /// Floats of one word of a code.
 const WORD: usize = 64;
 
+/// Where a term lies.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// In the image's arena, from here on.
+    Arena(usize),
+    /// Elsewhere.
+    Outside(&'a [f32]),
+}
+
 /// A term that is read element by element.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
-    /// Where it lies in the image's arena.
-    pub at: usize,
+    /// Where it lies.
+    pub place: Place<'a>,
     /// Its factor for each channel, if it has one.
     pub scale: Option<&'a [f32]>,
 }
@@ -46,7 +55,11 @@ fn add_up_body<V: Vector>(sum: &Sum, arena: &mut [f32], out: &mut [f32], words: 
     assert!(channels.is_multiple_of(BLOCK) && out.len().is_multiple_of(channels));
     assert!(words.is_empty() || words.len() == out.len().div_ceil(WORD));
     for part in sum.parts {
-        assert!(part.at + out.len() <= arena.len() && part.scale.is_none_or(|scale| scale.len() == channels));
+        let there = match part.place {
+            Place::Arena(at) => arena.len().saturating_sub(at),
+            Place::Outside(map) => map.len(),
+        };
+        assert!(out.len() <= there && part.scale.is_none_or(|scale| scale.len() == channels));
     }
     assert!(sum.keep.is_none_or(|at| at + out.len() <= arena.len()));
     let arena = arena.as_mut_ptr();
@@ -95,7 +108,10 @@ unsafe fn chunk<V: Vector, const B: usize>(
         }
     }
     for part in sum.parts {
-        let from = arena.add(part.at + at);
+        let from = match part.place {
+            Place::Arena(start) => arena.add(start + at).cast_const(),
+            Place::Outside(map) => map.as_ptr().add(at),
+        };
         match part.scale {
             Some(scale) => {
                 for b in 0..B {

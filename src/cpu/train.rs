@@ -56,7 +56,7 @@ pub fn losses(
     space.affines.resize_with(space.affines.len().max(plan.convs.len()), Affine::default);
     space.gradients.resize_with(space.gradients.len().max(plan.convs.len()), Gradient::default);
     space.backward.resize_with(space.backward.len().max(plan.convs.len()), Vec::new);
-    let network = Network { isa, plan, slots: &slots, weights: &bank.weights };
+    let network = Network { isa, plan, slots: &slots, weights: &bank.weights, outside: None };
     let mut trainer = Trainer { network, task, places, parallel, space, size: slots.size.max(1) };
     let mut losses = vec![f64::NAN; task.noise.len()];
     let last = losses.len().saturating_sub(1);
@@ -124,8 +124,8 @@ impl<'a> Trainer<'a> {
                         Some(v) => {
                             let len = map_len(&plan.values[v].shape);
                             let out = grown(&mut scratch.value, len);
-                            network.assemble(v, known, &shift, arena, out, &mut [], &mut scratch.columns);
-                            network.run_convs(v, &packed, (arena, size), (moments, stride), scratch);
+                            network.assemble(v, i, known, &shift, arena, out, &mut [], &mut scratch.columns);
+                            network.run_convs(v, (convs, &packed), (arena, size), (moments, stride), scratch);
                         }
                         None => {
                             let padded = grown(&mut scratch.padded, padded_len(height, width, IMAGE_CHANNELS));
