@@ -7,6 +7,7 @@ use super::bank::Bank;
 use super::layout::{map_len, pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
 use super::maps;
 use super::norm::{moments, Affine, Moment};
+use super::pairs::{self, Layout};
 use super::pass::{each_part, moment_offsets, tiles, Network, Packed};
 use super::scratch::{grown, with, Buffer};
 use super::simd::Isa;
@@ -15,7 +16,6 @@ use super::Convolution;
 use crate::input::Batch;
 use crate::plan::{Conv, Plan, Slots, Source, Storage};
 use crate::weights::{Norm, NormSlot};
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Memory of one cell in flight, reused by the next.
@@ -25,13 +25,6 @@ pub struct Workspace {
     moments: Vec<Moment>,
     codes: Vec<u64>,
     affines: Vec<Affine>,
-}
-
-/// Where a code lies among the words of an image.
-struct Code {
-    start: usize,
-    words: usize,
-    weight: u64,
 }
 
 /// Packed weights on loan from the bank.
@@ -80,22 +73,12 @@ pub fn distances(
     let slots = Slots::assign(plan, Storage::Forward, |c, pixels| padded_channels(c) * pixels);
     let network = Network { isa, plan, slots: &slots, weights: &bank.weights };
 
-    let mut codes = Vec::new();
-    let mut words = 0;
-    let mut layout = Vec::new();
-    for value in &plan.values {
-        layout.push((value.codes > 0).then_some(codes.len()));
-        if value.codes > 0 {
-            let of_value = map_len(&value.shape).div_ceil(64);
-            codes.push(Code { start: words, words: of_value, weight: value.codes });
-            words += of_value;
-        }
-    }
-    if let Some(last) = plan.stages[2] {
-        let of_head = map_len(&plan.values[last].shape).div_ceil(64);
-        codes.push(Code { start: words, words: of_head, weight: 1 });
-        words += of_head;
-    }
+    // A code for each value, of no words where none is wanted, and the head's.
+    let words = |v: usize| map_len(&plan.values[v].shape).div_ceil(64);
+    let of_value = |v: usize| (if plan.values[v].codes > 0 { words(v) } else { 0 }, plan.values[v].codes);
+    let of_head = plan.stages[2].map(|last| (words(last), 1));
+    let layout = Layout::new(&(0..plan.values.len()).map(of_value).chain(of_head).collect::<Vec<_>>());
+    let words = layout.words();
     let stride = |convs: &[usize]| moment_offsets(plan, convs).1.max(1);
     let from_image: Vec<usize> = (0..plan.convs.len()).filter(|&c| plan.convs[c].source == Source::Image).collect();
     let last_channels = plan.stages[2].map_or(1, |last| padded_channels(plan.values[last].shape.channels));
@@ -143,11 +126,8 @@ pub fn distances(
                 let len = map_len(&value.shape);
                 let outs = grown(&mut scratch.value, arenas.len() / size * len).chunks_exact_mut(len);
                 for (i, (out, arena)) in outs.zip(arenas.chunks_exact_mut(size)).enumerate() {
-                    let words = match layout[v].map(|at| &codes[at]) {
-                        Some(code) => &mut all[i * words + code.start..][..code.words],
-                        None => &mut [],
-                    };
-                    network.assemble(v, known, &shift, arena, out, words, &mut scratch.columns);
+                    let code = &mut all[i * words..][layout.code(v)];
+                    network.assemble(v, known, &shift, arena, out, code, &mut scratch.columns);
                 }
                 network.run_convs(v, &packed, (arenas, size), (moments, per_image), scratch);
             });
@@ -155,7 +135,7 @@ pub fn distances(
         set_affines(&network, &value.convs, moments, per_image, affines);
     }
 
-    if let Some((last, code)) = plan.stages[2].zip(codes.last()) {
+    if let Some(last) = plan.stages[2] {
         let shape = &plan.values[last].shape;
         let slot = slots.values[last].unwrap_or(0);
         let len = map_len(shape);
@@ -176,11 +156,11 @@ pub fn distances(
                 let out = grown(&mut scratch.value, len);
                 maps::fill(isa, out, &head.shift);
                 maps::add_scaled(isa, out, &arena[slot..slot + len], &head.scale);
-                maps::codes(isa, out, &mut all[code.start..][..code.words]);
+                maps::codes(isa, out, &mut all[layout.code(plan.values.len())]);
             });
         });
     }
-    pairs(isa, all_codes, words, count, &codes, parallel)
+    pairs::distances(isa, &layout, all_codes, count, parallel)
 }
 
 /// BatchNorm of the convolutions that leave one value, from the moments of all images.
@@ -194,41 +174,4 @@ fn set_affines(network: &Network, convs: &[usize], moments: &[Moment], stride: u
             affines[c].set(moments, (at, stride), channels, conv.shape.pixels(), norm);
         }
     }
-}
-
-/// Hamming distances, each code counted with its weight. Exact integers: the order of addition does not matter.
-fn pairs(isa: Isa, all: &[u64], words: usize, count: usize, codes: &[Code], parallel: bool) -> Vec<u64> {
-    /// Words of a code that are compared at a time: 8 rows of 4 kB stay in the first-level cache.
-    const CHUNK: usize = 512;
-    const ROWS: usize = 8;
-    let mut distance = vec![0; count * count];
-    let rows = |(block, out): (usize, &mut [u64])| {
-        let first = block * ROWS;
-        let here = out.len() / count;
-        for code in codes {
-            for start in (0..code.words).step_by(CHUNK) {
-                let row = |i: usize| {
-                    let from = i * words + code.start + start;
-                    &all[from..from + CHUNK.min(code.words - start)]
-                };
-                for j in 0..first + here {
-                    let other = row(j);
-                    for i in first.max(j + 1)..first + here {
-                        out[(i - first) * count + j] += code.weight * maps::distance(isa, row(i), other);
-                    }
-                }
-            }
-        }
-    };
-    if parallel {
-        distance.par_chunks_mut(ROWS * count).enumerate().for_each(rows);
-    } else {
-        distance.chunks_mut(ROWS * count).enumerate().for_each(rows);
-    }
-    for i in 0..count {
-        for j in 0..i {
-            distance[j * count + i] = distance[i * count + j];
-        }
-    }
-    distance
 }
