@@ -50,10 +50,6 @@ kernels! {
     pub fn average_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = average_padded_body;
     /// The adjoint of the 2×2 average: `out` of the full size, `d` of half of it.
     pub fn add_average_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize)) = add_average_adjoint_body;
-    /// Bit i of the words is set where element i is greater than zero; all words are overwritten.
-    pub fn codes(value: &[f32], words: &mut [u64]) = codes_body;
-    /// Bits in which two codes differ.
-    pub fn distance(a: &[u64], b: &[u64]) -> u64 = distance_body;
 }
 
 #[inline(always)]
@@ -240,28 +236,6 @@ fn add_average_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize,
     }
 }
 
-#[inline(always)]
-fn codes_body<V: Vector>(value: &[f32], words: &mut [u64]) {
-    for (word, floats) in words.iter_mut().zip(value.chunks(64)) {
-        *word = 0;
-        for (b, block) in blocks(floats).iter().enumerate() {
-            for q in 0..BLOCK / V::LANES {
-                // SAFETY: a block has 16 floats, so that LANES of them are there from q·LANES on.
-                let bits = unsafe { V::load(block[q * V::LANES..].as_ptr()).positive() };
-                *word |= u64::from(bits) << (b * BLOCK + q * V::LANES);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn distance_body<V: Vector>(a: &[u64], b: &[u64]) -> u64 {
-    let (a_blocks, b_blocks) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let tail = a_blocks.1.iter().zip(b_blocks.1).map(|(a, b)| u64::from((a ^ b).count_ones())).sum::<u64>();
-    // SAFETY: compiled for the instruction set of V, as all bodies here.
-    tail + unsafe { V::differing_bits(a_blocks.0, b_blocks.0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::layout::padded_len;
@@ -319,25 +293,6 @@ mod tests {
             let mut ay = vec![0.0; n];
             add_average_adjoint(isa, &mut ay, &y, size);
             assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
-        }
-    }
-
-    #[test]
-    fn codes_and_distances_count_bits() {
-        for isa in Isa::available() {
-            // 3 pixels of 16 channels: the last word is not full.
-            let (a, b) = (random(5 * 3 * 16, 5), random(5 * 3 * 16, 6));
-            let code = |map: &[f32]| {
-                let mut words = vec![u64::MAX; map.len().div_ceil(64)];
-                codes(isa, map, &mut words);
-                words
-            };
-            let expected = a.iter().zip(&b).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count() as u64;
-            assert!(expected > 0);
-            assert_eq!(distance(isa, &code(&a), &code(&b)), expected);
-            let special = [0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1.0, f32::NAN, f32::INFINITY, -f32::INFINITY];
-            let map: Vec<f32> = special.iter().chain(&special).copied().collect();
-            assert_eq!(code(&map), [0b0101_0100_0101_0100]);
         }
     }
 

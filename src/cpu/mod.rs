@@ -12,6 +12,7 @@ pub mod layout;
 mod maps;
 mod naswot;
 pub mod norm;
+mod pairs;
 mod pass;
 pub mod scratch;
 mod sgd;

@@ -5,8 +5,8 @@
 
 use super::bank::Bank;
 use super::layout::{map_len, pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
-use super::maps;
 use super::norm::{moments, Affine, Moment};
+use super::pairs::{self, Layout};
 use super::pass::{each_part, moment_offsets, tiles, Network, Outside, Packed};
 use super::scratch::{grown, with, Buffer};
 use super::simd::Isa;
@@ -16,7 +16,6 @@ use super::Convolution;
 use crate::input::Batch;
 use crate::plan::{Conv, Plan, Slots, Source, Storage, Term, Value};
 use crate::weights::{Norm, NormSlot, Slot};
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Memory of one cell in flight, reused by the next.
@@ -26,13 +25,6 @@ pub struct Workspace {
     moments: Vec<Moment>,
     codes: Vec<u64>,
     affines: Vec<Affine>,
-}
-
-/// Where a code lies among the words of an image.
-struct Code {
-    start: usize,
-    words: usize,
-    weight: u64,
 }
 
 /// Packed weights on loan from the bank.
@@ -73,12 +65,8 @@ struct Run<'a> {
     count: usize,
     /// Floats of one image's arena.
     size: usize,
-    /// The codes, in the order of their values; the head's last.
-    codes: Vec<Code>,
-    /// Which of them is a value's.
-    code_of: Vec<Option<usize>>,
-    /// Words of all codes of one image.
-    words: usize,
+    /// The codes, in the order of their values, of no words where none is wanted; the head's last.
+    codes: Layout,
 }
 
 impl<'a> Run<'a> {
@@ -94,26 +82,17 @@ impl<'a> Run<'a> {
         let plan = network.plan;
         // A plan of constants alone stores nothing.
         let size = network.slots.size.max(1);
-        let mut run =
-            Run { network, convolution, bank, parallel, count, size, codes: vec![], code_of: vec![], words: 0 };
-        for (v, value) in plan.values.iter().enumerate() {
-            let wanted = value.codes > 0 && v >= first;
-            let code = wanted.then(|| run.push_code(map_len(&value.shape).div_ceil(64), value.codes));
-            run.code_of.push(code);
-        }
-        if let Some(last) = plan.stages[2] {
-            run.push_code(map_len(&plan.values[last].shape).div_ceil(64), 1);
-        }
+        let words = |v: usize| map_len(&plan.values[v].shape).div_ceil(64);
+        let of_value = |v: usize| {
+            let value = &plan.values[v];
+            (if value.codes > 0 && v >= first { words(v) } else { 0 }, value.codes)
+        };
+        let of_head = plan.stages[2].map(|last| (words(last), 1));
+        let codes = Layout::new(&(0..plan.values.len()).map(of_value).chain(of_head).collect::<Vec<_>>());
         grown(&mut space.arena, count * size);
-        space.codes.resize(space.codes.len().max(count * run.words), 0);
+        space.codes.resize(space.codes.len().max(count * codes.words()), 0);
         space.affines.resize_with(space.affines.len().max(plan.convs.len()), Affine::default);
-        run
-    }
-
-    fn push_code(&mut self, words: usize, weight: u64) -> usize {
-        self.codes.push(Code { start: self.words, words, weight });
-        self.words += words;
-        self.codes.len() - 1
+        Run { network, convolution, bank, parallel, count, size, codes }
     }
 
     /// Runs `work(first image, arenas, moments, codes)` over groups of images. Moments are `stride` an image.
@@ -128,11 +107,17 @@ impl<'a> Run<'a> {
         moments.resize(moments.len().max(self.count * stride), [f64::NAN; 2]);
         let arenas = (&mut arena[..self.count * self.size], group * self.size);
         let moments = (&mut moments[..self.count * stride], group * stride);
-        let mut none = vec![0; if self.words == 0 { self.count } else { 0 }];
-        let codes = if self.words == 0 { &mut none[..] } else { &mut codes[..self.count * self.words] };
-        each_part(self.parallel, arenas, moments, (codes, group * self.words.max(1)), |g, arenas, moments, codes| {
-            work(g * group, arenas, moments, codes, affines);
-        });
+        let mut none = vec![0; if self.codes.words() == 0 { self.count } else { 0 }];
+        let codes = if self.codes.words() == 0 { &mut none[..] } else { &mut codes[..self.count * self.codes.words()] };
+        each_part(
+            self.parallel,
+            arenas,
+            moments,
+            (codes, group * self.codes.words().max(1)),
+            |g, arenas, moments, codes| {
+                work(g * group, arenas, moments, codes, affines);
+            },
+        );
     }
 
     /// The convolution of the images themselves.
@@ -181,10 +166,7 @@ impl<'a> Run<'a> {
                         self.network.fetch(first + i, &shift, out);
                         continue;
                     }
-                    let words = match self.code_of[v].map(|at| &self.codes[at]) {
-                        Some(code) => &mut codes[i * self.words + code.start..][..code.words],
-                        None => &mut [],
-                    };
+                    let words = &mut codes[i * self.codes.words()..][self.codes.code(v)];
                     self.network.assemble(v, first + i, affines, &shift, arena, out, words, &mut scratch.columns);
                 }
                 self.network.run_convs(v, (&convs, &packed), (arenas, self.size), (moments, stride), scratch);
@@ -195,7 +177,8 @@ impl<'a> Run<'a> {
 
     /// The code behind the last BatchNorm.
     fn head(&self, space: &mut Workspace) {
-        let Some((last, code)) = self.network.plan.stages[2].zip(self.codes.last()) else { return };
+        let Some(last) = self.network.plan.stages[2] else { return };
+        let code = self.codes.code(self.network.plan.values.len());
         let isa = self.network.isa;
         let shape = &self.network.plan.values[last].shape;
         let slot = self.network.slots.values[last].unwrap_or(0);
@@ -209,7 +192,7 @@ impl<'a> Run<'a> {
                 let out = grown(&mut scratch.value, len);
                 let parts = [Part { place: Place::Arena(slot), scale: Some(&head.scale) }];
                 let sum = Sum { shift: &head.shift, parts: &parts, pooled: false, keep: None, relu: false };
-                sums::add_up(isa, &sum, arena, out, &mut codes[code.start..][..code.words]);
+                sums::add_up(isa, &sum, arena, out, &mut codes[code.clone()]);
             });
         });
     }
@@ -230,14 +213,8 @@ impl<'a> Run<'a> {
     }
 
     fn distances(&self, space: &Workspace) -> Vec<u64> {
-        pairs(
-            self.network.isa,
-            &space.codes[..self.count * self.words],
-            self.words,
-            self.count,
-            &self.codes,
-            self.parallel,
-        )
+        let rows = &space.codes[..self.count * self.codes.words()];
+        pairs::distances(self.network.isa, &self.codes, rows, self.count, self.parallel)
     }
 }
 
@@ -358,41 +335,4 @@ fn common(plans: &[Plan]) -> Option<Plan> {
         }
     }
     Some(Plan { values: vec![value], convs, stages: [None; 3] })
-}
-
-/// Hamming distances, each code counted with its weight. Exact integers: the order of addition does not matter.
-fn pairs(isa: Isa, all: &[u64], words: usize, count: usize, codes: &[Code], parallel: bool) -> Vec<u64> {
-    /// Words of a code that are compared at a time: 8 rows of 4 kB stay in the first-level cache.
-    const CHUNK: usize = 512;
-    const ROWS: usize = 8;
-    let mut distance = vec![0; count * count];
-    let rows = |(block, out): (usize, &mut [u64])| {
-        let first = block * ROWS;
-        let here = out.len() / count;
-        for code in codes {
-            for start in (0..code.words).step_by(CHUNK) {
-                let row = |i: usize| {
-                    let from = i * words + code.start + start;
-                    &all[from..from + CHUNK.min(code.words - start)]
-                };
-                for j in 0..first + here {
-                    let other = row(j);
-                    for i in first.max(j + 1)..first + here {
-                        out[(i - first) * count + j] += code.weight * maps::distance(isa, row(i), other);
-                    }
-                }
-            }
-        }
-    };
-    if parallel {
-        distance.par_chunks_mut(ROWS * count).enumerate().for_each(rows);
-    } else {
-        distance.chunks_mut(ROWS * count).enumerate().for_each(rows);
-    }
-    for i in 0..count {
-        for j in 0..i {
-            distance[j * count + i] = distance[i * count + j];
-        }
-    }
-    distance
 }

@@ -111,17 +111,6 @@ pub unsafe trait Vector: Copy {
     /// Asks for the line of the cache that holds `at`, to write to it.
     #[inline(always)]
     fn prefetch_write(_at: *const f32) {}
-    /// Bits in which two lists of words differ.
-    #[inline(always)]
-    unsafe fn differing_bits(a: &[[u64; 8]], b: &[[u64; 8]]) -> u64 {
-        let mut sum = 0;
-        for (a, b) in a.iter().zip(b) {
-            for k in 0..8 {
-                sum += u64::from((a[k] ^ b[k]).count_ones());
-            }
-        }
-        sum
-    }
 }
 
 /// Four floats, in plain Rust.
@@ -318,16 +307,6 @@ mod x86 {
         #[inline(always)]
         unsafe fn positive(self) -> u32 {
             u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps()))
-        }
-        #[inline(always)]
-        unsafe fn differing_bits(a: &[[u64; 8]], b: &[[u64; 8]]) -> u64 {
-            let mut sum = _mm512_setzero_si512();
-            for (a, b) in a.iter().zip(b) {
-                let differing =
-                    _mm512_xor_si512(_mm512_loadu_epi64(a.as_ptr().cast()), _mm512_loadu_epi64(b.as_ptr().cast()));
-                sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(differing));
-            }
-            _mm512_reduce_add_epi64(sum) as u64
         }
     }
 }

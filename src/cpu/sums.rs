@@ -184,3 +184,94 @@ fn pool_body<V: Vector>(out: &mut [f32], from: &[f32], (h, w): (usize, usize), z
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::simd::Isa;
+    use crate::random::Stream;
+
+    fn random(n: usize, key: u64) -> Vec<f32> {
+        let mut stream = Stream::new(std::process::id().into(), &[key]);
+        (0..n).map(|_| stream.symmetric(1.0)).collect()
+    }
+
+    #[test]
+    fn values_are_the_sums_of_their_terms() {
+        // Pixels times channels that fill words, and that do not.
+        for (pixels, channels) in [(64, 16), (16, 64), (9, 32), (1, 16), (5, 48)] {
+            let n = pixels * channels;
+            let (shift, scale, elsewhere) = (random(channels, 1), random(channels, 2), random(n, 3));
+            for isa in Isa::available() {
+                for (pooled, relu, keep) in [(false, true, None), (true, true, Some(2 * n)), (true, false, Some(0))] {
+                    let mut arena = random(3 * n, 4);
+                    let before = arena.clone();
+                    let parts = [
+                        Part { place: Place::Arena(0), scale: Some(&scale) },
+                        Part { place: Place::Outside(&elsewhere), scale: None },
+                        Part { place: Place::Arena(n), scale: None },
+                    ];
+                    let pools = random(n, 5);
+                    let mut out = if pooled { pools.clone() } else { vec![f32::NAN; n] };
+                    let mut words = vec![u64::MAX; n.div_ceil(64)];
+                    let sum = Sum { shift: &shift, parts: &parts, pooled, keep, relu };
+                    add_up(isa, &sum, &mut arena, &mut out, &mut words);
+                    let mut positive = 0;
+                    for at in 0..n {
+                        let c = at % channels;
+                        let terms = [before[at] * scale[c], elsewhere[at], before[n + at], shift[c]];
+                        let pool = if pooled { f64::from(pools[at]) } else { 0.0 };
+                        let expected = terms.iter().map(|t| f64::from(*t)).sum::<f64>() + pool;
+                        let found = keep.map_or(out[at], |keep| arena[keep + at]);
+                        let expected = if keep.is_none() { expected.max(0.0) } else { expected };
+                        assert!((f64::from(found) - expected).abs() < 1e-6, "{isa:?} {at}: {found} {expected}");
+                        assert_eq!(out[at], if relu { found.max(0.0) } else { found });
+                        assert_eq!(words[at / 64] >> (at % 64) & 1 == 1, found > 0.0, "{isa:?} {at}");
+                        positive += usize::from(found > 0.0);
+                    }
+                    assert!(0 < positive && positive < n);
+                    assert_eq!(words.iter().map(|word| word.count_ones() as usize).sum::<usize>(), positive);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn codes_of_special_numbers() {
+        let special = [0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1.0, f32::NAN, f32::INFINITY, -f32::INFINITY];
+        let map: Vec<f32> = special.iter().chain(&special).copied().collect();
+        for isa in Isa::available() {
+            let parts = [Part { place: Place::Outside(&map), scale: None }];
+            let sum = Sum { shift: &[0.0; 16], parts: &parts, pooled: false, keep: None, relu: true };
+            let (mut out, mut words) = ([f32::NAN; 16], [u64::MAX]);
+            add_up(isa, &sum, &mut [], &mut out, &mut words);
+            assert_eq!(words, [0b0101_0100_0101_0100]);
+            assert_eq!(out[..8], [0.0, 0.0, f32::MIN_POSITIVE, 0.0, 1.0, 0.0, f32::INFINITY, 0.0]);
+        }
+    }
+
+    #[test]
+    fn pools_count_the_pixels_inside() {
+        const C: usize = 32;
+        for isa in Isa::available() {
+            for (h, w) in [(1, 1), (2, 2), (4, 4), (3, 7), (8, 8), (1, 5)] {
+                let map = random(h * w * C, 6);
+                let zeros = vec![0.0; w * C];
+                let mut once = vec![f32::NAN; map.len()];
+                pool(isa, &mut once, &map, (h, w), &zeros, false);
+                let mut added = vec![2.0; map.len()];
+                pool(isa, &mut added, &map, (h, w), &zeros, true);
+                for at in 0..map.len() {
+                    let (y, x, c) = (at / C / w, at / C % w, at % C);
+                    let window: Vec<f64> = (y.saturating_sub(1)..(y + 2).min(h))
+                        .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(w)).map(move |x| (y * w + x) * C + c))
+                        .map(|at| f64::from(map[at]))
+                        .collect();
+                    let expected = window.iter().sum::<f64>() / window.len() as f64;
+                    assert!((f64::from(once[at]) - expected).abs() < 1e-6, "{isa:?} {h}×{w} at {at}");
+                    assert!((f64::from(added[at]) - 2.0 - expected).abs() < 1e-6, "{isa:?} {h}×{w} at {at}");
+                }
+            }
+        }
+    }
+}
