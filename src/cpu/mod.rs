@@ -12,12 +12,14 @@ pub mod layout;
 mod maps;
 mod naswot;
 pub mod norm;
+mod norm_back;
 mod pass;
 pub mod scratch;
-mod sgd;
 pub mod simd;
+mod strided;
 mod sums;
 mod synflow;
+mod totals;
 mod train;
 pub mod winograd;
 
@@ -95,7 +97,7 @@ impl Cpu {
         let bank = self.banks.get(weights);
         let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
         let mut norms = Vec::new();
-        let run = |space: &mut _| train::losses(self.isa, &plan, &bank, task, false, space, Some(&mut norms));
+        let run = |space: &mut _| train::losses(self.isa, self.convolution == Convolution::Winograd, &plan, &bank, task, false, space, Some(&mut norms));
         self.train.lend(run);
         norms
     }
@@ -193,7 +195,7 @@ impl Backend for Cpu {
         let bank = self.banks.get(weights);
         population(cells, watch, |cell, parallel| {
             let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
-            Ok(self.train.lend(|space| train::losses(self.isa, &plan, &bank, task, parallel, space, None)))
+            Ok(self.train.lend(|space| train::losses(self.isa, self.convolution == Convolution::Winograd, &plan, &bank, task, parallel, space, None)))
         })
     }
 }

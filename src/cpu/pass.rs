@@ -14,7 +14,7 @@ use crate::weights::Weights;
 use rayon::prelude::*;
 
 /// Most convolutions that leave one value: two kernels on each of three edges.
-const MAX_CONVS: usize = 6;
+pub const MAX_CONVS: usize = 6;
 
 /// Most terms of a value: the last node of a cell sums three, a reduction's end two.
 const MAX_TERMS: usize = 8;
@@ -87,8 +87,16 @@ pub fn moment_offsets(plan: &Plan, convs: &[usize]) -> (Vec<usize>, usize) {
 impl Network<'_> {
     /// The sum of a value's constant terms, by channel: shifts of the BatchNorms behind its convolutions.
     pub fn shift(&self, v: usize, affines: &[Affine]) -> Vec<f32> {
+        let mut shift = Vec::new();
+        self.shift_into(v, affines, &mut shift);
+        shift
+    }
+
+    /// [`Network::shift`] into a list that is kept.
+    pub fn shift_into(&self, v: usize, affines: &[Affine], shift: &mut Vec<f32>) {
         let value = &self.plan.values[v];
-        let mut shift = vec![0.0; padded_channels(value.shape.channels)];
+        shift.clear();
+        shift.resize(padded_channels(value.shape.channels), 0.0);
         for term in &value.terms {
             match *term {
                 Term::Conv(c) if self.plan.convs[c].norm => {
@@ -101,7 +109,6 @@ impl Network<'_> {
                 _ => {}
             }
         }
-        shift
     }
 
     /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum into
