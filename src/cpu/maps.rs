@@ -48,6 +48,10 @@ kernels! {
     pub fn relu_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = relu_padded_body;
     /// The 2×2 average of a map into a padded map of half the size, border included.
     pub fn average_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = average_padded_body;
+    /// ReLU of a map into another.
+    pub fn relu(value: &[f32], out: &mut [f32]) = relu_body;
+    /// ReLU of a map.
+    pub fn relu_in_place(value: &mut [f32]) = relu_in_place_body;
     /// The adjoint of the 2×2 average: `out` of the full size, `d` of half of it.
     pub fn add_average_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize)) = add_average_adjoint_body;
 }
@@ -202,6 +206,20 @@ fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut
         for (to, from) in blocks_mut(to).iter_mut().zip(blocks(from)) {
             each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
         }
+    }
+}
+
+#[inline(always)]
+fn relu_body<V: Vector>(value: &[f32], out: &mut [f32]) {
+    for (to, from) in blocks_mut(out).iter_mut().zip(blocks(value)) {
+        each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
+    }
+}
+
+#[inline(always)]
+fn relu_in_place_body<V: Vector>(value: &mut [f32]) {
+    for block in blocks_mut(value) {
+        each::<V, 0>(block, [], |x, []| unsafe { x.relu() });
     }
 }
 
