@@ -6,23 +6,23 @@
 #![allow(clippy::needless_range_loop)]
 
 mod bank;
-pub mod conv;
+mod conv;
 mod heads;
-pub mod layout;
+mod layout;
 mod maps;
 mod naswot;
-pub mod norm;
+mod norm;
 mod norm_back;
 mod pairs;
 mod pass;
-pub mod scratch;
-pub mod simd;
+mod scratch;
+mod simd;
 mod strided;
 mod sums;
 mod synflow;
 mod totals;
 mod train;
-pub mod winograd;
+mod winograd;
 
 pub use simd::Isa;
 
