@@ -38,8 +38,6 @@ kernels! {
     pub fn add_scaled(out: &mut [f32], raw: &[f32], scale: &[f32]) = add_scaled_body;
     /// `out += other`.
     pub fn add(out: &mut [f32], other: &[f32]) = add_body;
-    /// `out += other` where `gate > 0`: the way back through a ReLU.
-    pub fn add_gated(out: &mut [f32], other: &[f32], gate: &[f32]) = add_gated_body;
     /// `out += average of other over 3×3`, the divisor counting the pixels inside. `columns` holds (width+2)·c floats.
     pub fn add_pool(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_body;
     /// The adjoint of [`add_pool`]: `out` of the pool's source, `d` of its result.
@@ -77,13 +75,6 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
 fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
     for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
         each::<V, 1>(out, [other], |out, [other]| unsafe { out.add(other) });
-    }
-}
-
-#[inline(always)]
-fn add_gated_body<V: Vector>(out: &mut [f32], other: &[f32], gate: &[f32]) {
-    for ((out, other), gate) in blocks_mut(out).iter_mut().zip(blocks(other)).zip(blocks(gate)) {
-        each::<V, 2>(out, [other, gate], |out, [other, gate]| unsafe { out.add(other.gated(gate)) });
     }
 }
 
@@ -311,18 +302,6 @@ mod tests {
             let mut ay = vec![0.0; n];
             add_average_adjoint(isa, &mut ay, &y, size);
             assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
-        }
-    }
-
-    #[test]
-    fn gates_pass_where_the_value_is_positive() {
-        for isa in Isa::available() {
-            let (value, d) = (random(160, 7), random(160, 8));
-            let mut out = vec![1.0; 160];
-            add_gated(isa, &mut out, &d, &value);
-            for i in 0..160 {
-                assert_eq!(out[i], 1.0 + if value[i] > 0.0 { d[i] } else { 0.0 });
-            }
         }
     }
 }

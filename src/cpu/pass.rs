@@ -149,7 +149,6 @@ impl Network<'_> {
 
     /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum
     /// into its slot if it has one, its code into `words` unless that is empty. `image` says which of those outside it is.
-    #[allow(clippy::too_many_arguments)]
     pub fn assemble(
         &self,
         v: usize,
