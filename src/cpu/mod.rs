@@ -13,6 +13,8 @@ mod maps;
 mod naswot;
 mod norm;
 mod pass;
+#[doc(hidden)]
+pub mod peak;
 mod scratch;
 mod sgd;
 mod simd;
