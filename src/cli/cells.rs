@@ -70,7 +70,7 @@ fn lines(bytes: &[u8], name: &str, encoding: Encoding) -> Result<Vec<Cell>> {
 pub fn drawn(option: &str, n: usize, seed: u64) -> Result<Vec<Cell>> {
     if n > SPACE_SIZE {
         let expected = format!("at most {SPACE_SIZE}, the cells of the space");
-        return Err(Error::options(option, expected, n.to_string(), "Ask for fewer."));
+        return Err(Error::options(option, expected, n.to_string(), "Ask for fewer cells."));
     }
     Stream::new(seed, &[]).distinct(n, SPACE_SIZE).into_iter().map(|index| Cell::from_index(index as i64)).collect()
 }

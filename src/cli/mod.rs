@@ -38,6 +38,7 @@ Examples:
   etnas-fast score 1462 9930                            score two cells
   etnas-fast score --sample 100 --format csv -o a.csv   score 100 random cells into a file
   etnas-fast explain 9930                               draw a cell and tell all that is known of it
+  etnas-fast bench --measures search                    time a search, cold, warm and from a table
 
 Exit codes: 0 done; 1 input/output or internal failure; 2 wrong use or wrong data; 3 device; 130 interrupted.";
 

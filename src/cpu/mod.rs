@@ -15,6 +15,8 @@ mod norm;
 mod pass;
 #[doc(hidden)]
 pub mod peak;
+#[doc(hidden)]
+pub mod probe;
 mod scratch;
 mod sgd;
 mod simd;

@@ -158,6 +158,11 @@ fn set_affines(network: &Network, convs: &[usize], moments: &[Moment], stride: u
     }
 }
 
+/// Distances of all pairs of `count` codes of so many words, on this thread, for benchmarks.
+pub fn distances_of(isa: Isa, codes: &[u64], words: usize, count: usize) -> Vec<u64> {
+    pairs(isa, codes, words, count, &[Code { start: 0, words, weight: 1 }], false)
+}
+
 /// Hamming distances, each code counted with its weight. Exact integers: the order of addition does not matter.
 fn pairs(isa: Isa, all: &[u64], words: usize, count: usize, codes: &[Code], parallel: bool) -> Vec<u64> {
     /// Words of a code that are compared at a time: 8 rows of 4 kB stay in the first-level cache.

@@ -11,9 +11,8 @@ use std::time::Instant;
 const CHAINS: usize = 14;
 /// Multiply-adds of a chain in one burst: 0.3 to 1 ms, short enough to fit between two interruptions now and then.
 const LENGTH: usize = 200_000;
-/// Bursts, of which the fastest counts: the peak is what the processor can do, not what it did beside other work. Long
-/// enough for the system to give each thread a core of its own.
-const BURSTS: usize = 200;
+/// Bursts, of which the fastest counts: the peak is what the processor can do, not what it did beside other work.
+const BURSTS: usize = 60;
 /// Times that the rate of all threads is taken while it falls short.
 const TRIES: usize = 4;
 
@@ -55,7 +54,7 @@ pub struct Peak {
 }
 
 impl Peak {
-    /// Measures an instruction set on so many threads of their own, for 0.1 to 0.5 s: longer where the threads together fall
+    /// Measures an instruction set on so many threads of their own, for 0.05 to 0.2 s: longer where the threads together fall
     /// behind, as they do beside other work, or where two share a core.
     pub fn measure(isa: Isa, threads: usize) -> Peak {
         let one_thread = rate(isa, 1);
