@@ -17,6 +17,10 @@ mod norm;
 mod norm_back;
 mod pairs;
 mod pass;
+#[doc(hidden)]
+pub mod peak;
+#[doc(hidden)]
+pub mod probe;
 mod scratch;
 mod simd;
 mod strided;

@@ -136,10 +136,23 @@ pub struct Plan {
     pub stages: [Option<usize>; 3],
 }
 
+impl Conv {
+    /// Multiply-accumulates for one image.
+    pub fn macs(&self) -> u64 {
+        (self.inputs * self.kernel * self.kernel * self.shape.channels * self.shape.pixels()) as u64
+    }
+}
+
 impl Plan {
     /// Multiply-accumulates of the plan's convolutions for one image.
     pub fn macs(&self) -> u64 {
-        self.convs.iter().map(|c| (c.inputs * c.kernel * c.kernel * c.shape.channels * c.shape.pixels()) as u64).sum()
+        self.convs.iter().map(Conv::macs).sum()
+    }
+
+    /// Multiply-accumulates of the way back for one image: the gradients of all weights, and of all sources but the image.
+    pub fn backward_macs(&self) -> u64 {
+        let inner = self.convs.iter().filter(|conv| conv.source != Source::Image);
+        self.macs() + inner.map(Conv::macs).sum::<u64>()
     }
 
     /// The values that read `v` by skip or pool, with the term that does, one entry per term.
