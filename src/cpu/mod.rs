@@ -4,23 +4,27 @@
 
 // Register tiles are indexed in several arrays at once: ranges say what is unrolled.
 #![allow(clippy::needless_range_loop)]
+// A pass needs maps, places, moments and memory of its own: naming each beats a structure for one call.
+#![allow(clippy::too_many_arguments)]
 
 mod bank;
-pub mod conv;
+mod conv;
 mod heads;
-pub mod layout;
+mod layout;
 mod maps;
 mod naswot;
-pub mod norm;
+mod norm;
+mod norm_back;
 mod pairs;
 mod pass;
-pub mod scratch;
-mod sgd;
-pub mod simd;
+mod scratch;
+mod simd;
+mod strided;
 mod sums;
 mod synflow;
+mod totals;
 mod train;
-pub mod winograd;
+mod winograd;
 
 pub use simd::Isa;
 
@@ -97,7 +101,18 @@ impl Cpu {
         let bank = self.banks.get(weights);
         let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
         let mut norms = Vec::new();
-        let run = |space: &mut _| train::losses(self.isa, &plan, &bank, task, false, space, Some(&mut norms));
+        let run = |space: &mut _| {
+            train::losses(
+                self.isa,
+                self.convolution == Convolution::Winograd,
+                &plan,
+                &bank,
+                task,
+                false,
+                space,
+                Some(&mut norms),
+            )
+        };
         self.train.lend(run);
         norms
     }
@@ -204,7 +219,8 @@ impl Backend for Cpu {
         let bank = self.banks.get(weights);
         population(cells.len(), task.images.count, watch, |at, parallel| {
             let plan = Plan::new(&cells[at], weights.skeleton(), Purpose::Stages, false);
-            Ok(self.train.lend(|space| train::losses(self.isa, &plan, &bank, task, parallel, space, None)))
+            let tiles = self.convolution == Convolution::Winograd;
+            Ok(self.train.lend(|space| train::losses(self.isa, tiles, &plan, &bank, task, parallel, space, None)))
         })
     }
 }

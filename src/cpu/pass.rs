@@ -13,8 +13,8 @@ use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
 use rayon::prelude::*;
 
-/// Most convolutions that share one transform of their input.
-const MAX_TARGETS: usize = 6;
+/// Most convolutions that share one transform of their input: as many as leave one value within a cell.
+pub const MAX_CONVS: usize = 6;
 const NO_TARGET: Target = Target { weights: &[], outputs: 0, slot: 0, moments: None };
 
 /// Most terms of a value: the last node of a cell sums three, a reduction's end two.
@@ -108,8 +108,16 @@ pub fn moment_offsets(plan: &Plan, convs: &[usize]) -> (Vec<usize>, usize) {
 impl Network<'_> {
     /// The sum of a value's constant terms, by channel: shifts of the BatchNorms behind its convolutions.
     pub fn shift(&self, v: usize, affines: &[Affine]) -> Vec<f32> {
+        let mut shift = Vec::new();
+        self.shift_into(v, affines, &mut shift);
+        shift
+    }
+
+    /// [`Network::shift`] into a list that is kept.
+    pub fn shift_into(&self, v: usize, affines: &[Affine], shift: &mut Vec<f32>) {
         let value = &self.plan.values[v];
-        let mut shift = vec![0.0; padded_channels(value.shape.channels)];
+        shift.clear();
+        shift.resize(padded_channels(value.shape.channels), 0.0);
         for term in &value.terms {
             match *term {
                 Term::Conv(c) if self.plan.convs[c].norm => {
@@ -122,7 +130,6 @@ impl Network<'_> {
                 _ => {}
             }
         }
-        shift
     }
 
     /// Whether all convolutions that leave a value read its ReLU, which is then taken once; none reads the value itself.
@@ -140,9 +147,8 @@ impl Network<'_> {
         }
     }
 
-    /// Adds up the terms of value `v` for image number `image`: ReLU'd into `out` unless a convolution reads the sum itself, the sum into
-    /// its slot if it has one, its code into `words` unless that is empty.
-    #[allow(clippy::too_many_arguments)]
+    /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum
+    /// into its slot if it has one, its code into `words` unless that is empty. `image` says which of those outside it is.
     pub fn assemble(
         &self,
         v: usize,
@@ -212,7 +218,7 @@ impl Network<'_> {
         let (len, c) = (map_len(&value.shape), padded_channels(value.shape.channels));
         let images = arenas.len() / size;
         let ready = self.ready(v);
-        let mut tiled = [NO_TARGET; MAX_TARGETS];
+        let mut tiled = [NO_TARGET; MAX_CONVS];
         let (mut count, mut direct, mut at) = (0, false, 0);
         for (k, (&id, weights)) in convs.iter().zip(packed).enumerate() {
             let conv = &self.plan.convs[id];
@@ -225,7 +231,7 @@ impl Network<'_> {
                 direct = true;
             }
             at += outputs;
-            if count == MAX_TARGETS || count > 0 && k + 1 == convs.len() {
+            if count == MAX_CONVS || count > 0 && k + 1 == convs.len() {
                 let tiling = Tiling { height, width, images, inputs: c };
                 let Scratch { value, tiles, .. } = &mut *scratch;
                 let (maps, targets) = (&value[..images * len], &tiled[..count]);

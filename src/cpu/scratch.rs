@@ -15,8 +15,14 @@ pub struct Scratch {
     pub map: Buffer,
     /// Column sums of a pool.
     pub columns: Buffer,
+    /// The gradient by what convolutions read.
+    pub dx: Buffer,
+    /// What other readers give to a gradient.
+    pub base: Buffer,
     /// Of Winograd's transforms.
     pub tiles: super::winograd::Buffers,
+    /// Of their way back.
+    pub tiles_back: super::winograd::backward::Buffers,
 }
 
 /// Asks for pages of 2 MB for a large buffer that has not been written to: maps are walked by many streams at a time, for which

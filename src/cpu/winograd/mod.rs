@@ -7,6 +7,7 @@
 //! FLOP for C channels to C: 36·2·C² per tile instead of 144·2·C², beside 120 vector operations for each transform of 8
 //! channels. Bytes: weights grow fourfold, and are read once per block of 16 tiles.
 
+pub mod backward;
 pub mod forward;
 pub mod transform;
 
@@ -15,3 +16,5 @@ pub use transform::POSITIONS;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_backward;

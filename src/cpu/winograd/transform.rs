@@ -66,3 +66,50 @@ pub unsafe fn kernel<V: Vector>(g: [V; 3]) -> [V; SIDE] {
         g[2],
     ]
 }
+
+/// A d: four gradients by outputs to six positions, the adjoint of [`output`].
+#[inline(always)]
+pub unsafe fn gradient<V: Vector>(d: [V; OUT]) -> [V; SIDE] {
+    let c = |x: f32| V::splat(x);
+    let near = d[2].mul_add(c(0.5), d[0]);
+    let far = d[2].mul_add(c(2.0), d[0]);
+    let near_odd = d[3].mul_add(c(0.5), d[1]);
+    let far_odd = d[3].mul_add(c(2.0), d[1]);
+    [
+        d[0],
+        near_odd.mul_add(c(FRAC_1_SQRT_2), near),
+        near_odd.mul_add(c(-FRAC_1_SQRT_2), near),
+        far_odd.mul_add(c(SQRT_2), far),
+        far_odd.mul_add(c(-SQRT_2), far),
+        d[3],
+    ]
+}
+
+/// B m: six positions to the gradients by six inputs, the adjoint of [`input`].
+#[inline(always)]
+pub unsafe fn input_gradient<V: Vector>(m: [V; SIDE]) -> [V; SIDE] {
+    let c = |x: f32| V::splat(x);
+    let (near, far) = (m[1].add(m[2]), m[3].add(m[4]));
+    let (near_odd, far_odd) = (m[1].sub(m[2]), m[3].sub(m[4]));
+    [
+        m[0],
+        near_odd.mul_add(c(-SQRT_2), far_odd.mul_add(c(-FRAC_1_SQRT_2), m[5])),
+        m[0].mul_add(c(-2.5), near.mul_add(c(-2.0), far.mul(c(-0.5)))),
+        m[5].mul_add(c(-2.5), near_odd.mul_add(c(FRAC_1_SQRT_2), far_odd.mul(c(SQRT_2)))),
+        m[0].add(near.add(far)),
+        m[5],
+    ]
+}
+
+/// Gᵀ w: six positions to the gradients by three weights, the adjoint of [`kernel`].
+#[inline(always)]
+pub unsafe fn kernel_gradient<V: Vector>(w: [V; SIDE]) -> [V; 3] {
+    let c = |x: f32| V::splat(x);
+    let (near, far) = (w[1].add(w[2]), w[3].add(w[4]));
+    let (near_odd, far_odd) = (w[2].sub(w[1]), w[3].sub(w[4]));
+    [
+        near.mul_add(c(-2.0 / 3.0), far.mul_add(c(1.0 / 6.0), w[0])),
+        near_odd.mul_add(c(FRAC_1_SQRT_2 * 2.0 / 3.0), far_odd.mul(c(SQRT_2 / 6.0))),
+        near.mul_add(c(-1.0 / 3.0), far.mul_add(c(1.0 / 3.0), w[5])),
+    ]
+}
