@@ -210,11 +210,7 @@ impl Backend for Cpu {
 
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let bank = self.banks.get(weights);
-        population(cells.len(), 1, watch, |at, _| {
-            let cell = &cells[at];
-            let plan = Plan::new(cell, weights.skeleton(), Purpose::Output, false);
-            Ok(self.synflow.lend(|space| synflow::sums(self.isa, cell, &plan, &bank, space)))
-        })
+        synflow::population(self.isa, cells, &bank, &self.synflow, watch)
     }
 
     fn train(
