@@ -384,7 +384,9 @@ unsafe fn rows<V: Vector, const R: usize>(inputs: usize, v: *const f32, u: *cons
     let mut sums = [[V::splat(0.0); 4]; R];
     let mut i = 0;
     while i < inputs {
-        for i in i..i + 8 {
+        // Sums of four are added up: short chains round less.
+        let mut part = [[V::splat(0.0); 4]; R];
+        for i in i..i + 4 {
             let mut us = [V::splat(0.0); 4];
             for q in 0..vectors {
                 us[q] = V::load(u.add(i * BLOCK + q * V::LANES));
@@ -392,11 +394,16 @@ unsafe fn rows<V: Vector, const R: usize>(inputs: usize, v: *const f32, u: *cons
             for r in 0..R {
                 let x = V::splat(*v.add(r * inputs + i));
                 for q in 0..vectors {
-                    sums[r][q] = x.mul_add(us[q], sums[r][q]);
+                    part[r][q] = x.mul_add(us[q], part[r][q]);
                 }
             }
         }
-        i += 8;
+        for r in 0..R {
+            for q in 0..vectors {
+                sums[r][q] = sums[r][q].add(part[r][q]);
+            }
+        }
+        i += 4;
     }
     for r in 0..R {
         for q in 0..vectors {
