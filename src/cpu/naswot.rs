@@ -14,7 +14,7 @@ use super::simd::Isa;
 use super::winograd::Tiling;
 use super::Convolution;
 use crate::input::Batch;
-use crate::plan::{Conv, Plan, Slots, Source, Storage};
+use crate::plan::{Conv, Plan, Shape, Slots, Source, Storage};
 use crate::weights::{Norm, NormSlot};
 use std::sync::Arc;
 
@@ -66,9 +66,43 @@ pub fn distances(
     parallel: bool,
     space: &mut Workspace,
 ) -> Vec<u64> {
+    let layout = run(isa, convolution, plan, bank, batch, parallel, space);
+    let rows = &space.codes[..batch.count * layout.words()];
+    pairs::distances(isa, &layout, rows, batch.count, parallel)
+}
+
+/// The codes that the distances count, each beside the shape of its value: for every image the signs in the order
+/// `[h][w][c]`, c padded to a multiple of 16.
+pub fn codes(
+    isa: Isa,
+    convolution: Convolution,
+    plan: &Plan,
+    bank: &Bank,
+    batch: &Batch,
+    space: &mut Workspace,
+) -> Vec<(Shape, Vec<Vec<u64>>)> {
+    let layout = run(isa, convolution, plan, bank, batch, true, space);
+    let row = |i: usize| &space.codes[i * layout.words()..][..layout.words()];
+    let of = |at: usize, v: usize| {
+        (plan.values[v].shape, (0..batch.count).map(|i| row(i)[layout.code(at)].to_vec()).collect())
+    };
+    let values = (0..plan.values.len()).filter(|&v| plan.values[v].codes > 0).map(|v| of(v, v));
+    values.chain(plan.stages[2].map(|last| of(plan.values.len(), last))).collect()
+}
+
+/// One forward pass; leaves the codes in `space`, laid out as it says.
+fn run(
+    isa: Isa,
+    convolution: Convolution,
+    plan: &Plan,
+    bank: &Bank,
+    batch: &Batch,
+    parallel: bool,
+    space: &mut Workspace,
+) -> Layout {
     let count = batch.count;
     if plan.values.is_empty() {
-        return vec![0; count * count];
+        return Layout::default();
     }
     let slots = Slots::assign(plan, Storage::Forward, |c, pixels| padded_channels(c) * pixels);
     let network = Network { isa, plan, slots: &slots, weights: &bank.weights };
@@ -160,7 +194,7 @@ pub fn distances(
             });
         });
     }
-    pairs::distances(isa, &layout, all_codes, count, parallel)
+    layout
 }
 
 /// BatchNorm of the convolutions that leave one value, from the moments of all images.
