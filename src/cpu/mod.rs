@@ -120,6 +120,23 @@ impl Cpu {
         self.train.lend(run);
         norms
     }
+
+    /// The ReLU codes of a batch, value by value, each beside (channels, height, width): one list of words an image, bit i
+    /// the sign of element i in the order `[h][w][c]` with c padded to a multiple of 16. There to count flipped signs.
+    #[doc(hidden)]
+    #[allow(clippy::type_complexity)]
+    pub fn codes(
+        &self,
+        cell: &Cell,
+        weights: &Arc<Weights>,
+        batch: &Batch,
+    ) -> Vec<((usize, usize, usize), Vec<Vec<u64>>)> {
+        let bank = self.banks.get(weights);
+        let plan = Plan::new(cell, weights.skeleton(), Purpose::Codes, weights.shifts());
+        let run = |space: &mut _| naswot::codes(self.isa, self.convolution, &plan, &bank, batch, space);
+        let codes = self.naswot.lend(run);
+        codes.into_iter().map(|(shape, code)| ((shape.channels, shape.height, shape.width), code)).collect()
+    }
 }
 
 /// Workspaces that are not in use.

@@ -11,7 +11,7 @@ use crate::cpu::conv::{forward, Geometry};
 use crate::cpu::layout::{padded_channels, padded_len, IMAGE_CHANNELS};
 use crate::cpu::scratch::{grown, Buffer};
 use crate::cpu::simd::Isa;
-use crate::cpu::{maps, sums};
+use crate::cpu::{maps, sums, totals};
 use crate::plan::{Before, Conv, Plan, Source, Term};
 use crate::space::Skeleton;
 use crate::weights::{Reduce, Slot};
@@ -56,7 +56,6 @@ pub struct Scratch {
     output: Buffer,
     resized: Buffer,
     pooled: Buffer,
-    columns: Buffer,
     zeros: Buffer,
 }
 
@@ -323,12 +322,13 @@ impl Group<'_> {
                 let (before, from) = self.gradients.split_at_mut(member.at[u]);
                 let from = (&from[..length(&member.fold, plan, u)], member.fold.value(u));
                 let out = &mut before[member.map(v)];
-                let Scratch { pooled, resized: buffer, columns, .. } = &mut *self.scratch;
+                let Scratch { pooled, resized: buffer, zeros, .. } = &mut *self.scratch;
                 let from = resized_back(from, to, member.fold.term(plan, term), channels, buffer);
                 let from = if matches!(term, Term::Pool(_)) {
                     let pooled = grown(pooled, from.len());
-                    pooled.fill(0.0);
-                    maps::add_pool_adjoint(self.isa, pooled, from, to, grown(columns, (to.1 + 2) * channels));
+                    let zeros = grown(zeros, to.1 * channels);
+                    zeros.fill(0.0);
+                    totals::pool_adjoint(self.isa, pooled, from, to, zeros, false);
                     pooled
                 } else {
                     from

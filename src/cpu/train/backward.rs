@@ -168,16 +168,9 @@ impl Pass<'_> {
                 match network.slots.values[self.v] {
                     Some(slot) if node.average.is_empty() => maps::relu(isa, &arena[slot..][..len], value),
                     Some(slot) => value.copy_from_slice(&arena[slot..][..len]),
-                    None => network.assemble(
-                        self.v,
-                        0,
-                        self.affines,
-                        self.shift,
-                        arena,
-                        value,
-                        &mut [],
-                        &mut scratch.columns,
-                    ),
+                    None => {
+                        network.assemble(self.v, 0, self.affines, self.shift, arena, value, &mut [], &mut scratch.zeros)
+                    }
                 }
             }
         }
@@ -187,7 +180,7 @@ impl Pass<'_> {
             for (i, (base, arena)) in base.chunks_exact_mut(len).zip(arenas.chunks_exact(size)).enumerate() {
                 let mut written = false;
                 if !node.pools.is_empty() {
-                    let zeros = grown(&mut scratch.columns, len / shape.height);
+                    let zeros = grown(&mut scratch.zeros, len / shape.height);
                     zeros.fill(0.0);
                     for &from in &node.pools {
                         totals::pool_adjoint(isa, base, &arena[from..][..len], hw, zeros, written);

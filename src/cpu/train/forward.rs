@@ -66,7 +66,7 @@ impl Trainer<'_> {
             with(|scratch| {
                 let outs = grown(&mut scratch.value, arenas.len() / size * node.len).chunks_exact_mut(node.len);
                 for (out, arena) in outs.zip(arenas.chunks_exact_mut(size)) {
-                    network.assemble(v, 0, known, shift, arena, out, &mut [], &mut scratch.columns);
+                    network.assemble(v, 0, known, shift, arena, out, &mut [], &mut scratch.zeros);
                 }
                 network.run_convs(
                     v,
