@@ -113,6 +113,8 @@ pub unsafe trait Vector: Copy {
     unsafe fn positive(self) -> u32;
     /// The larger elements; either where one is not a number.
     unsafe fn max(self, b: Self) -> Self;
+    /// The smaller elements; either where one is not a number.
+    unsafe fn min(self, b: Self) -> Self;
     /// Positive normal numbers as mantissas in [√½, √2) and exponents of two.
     unsafe fn split(self) -> (Self, Self);
     /// Asks for the line of the cache that holds `at`, to write to it.
@@ -182,6 +184,10 @@ unsafe impl Vector for Plain {
     #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
         Plain([0, 1, 2, 3].map(|i| if self.0[i] > b.0[i] { self.0[i] } else { b.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| if self.0[i] < b.0[i] { self.0[i] } else { b.0[i] }))
     }
     #[inline(always)]
     unsafe fn split(self) -> (Self, Self) {
@@ -267,6 +273,10 @@ mod x86 {
             Wide256(_mm256_max_ps(self.0, b.0))
         }
         #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            Wide256(_mm256_min_ps(self.0, b.0))
+        }
+        #[inline(always)]
         unsafe fn split(self) -> (Self, Self) {
             let bits = _mm256_castps_si256(self.0);
             let exponents = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, _mm256_set1_epi32(ROOT_HALF)));
@@ -340,6 +350,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn max(self, b: Self) -> Self {
             Wide512(_mm512_max_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            Wide512(_mm512_min_ps(self.0, b.0))
         }
         #[inline(always)]
         unsafe fn split(self) -> (Self, Self) {

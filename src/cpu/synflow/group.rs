@@ -5,12 +5,14 @@ use super::fold::{resize, resize_adjoint, Fold, Margins, Size};
 use super::gradient::weight_sums;
 use super::logs::{Scale, Sums, REFERENCE};
 use super::mix::{add, State};
+use super::tiles;
 use super::Workspace;
 use crate::cpu::bank::{source_channels, Absolute, Bank};
 use crate::cpu::conv::{forward, Geometry};
 use crate::cpu::layout::{padded_channels, padded_len, IMAGE_CHANNELS};
 use crate::cpu::scratch::{grown, Buffer};
 use crate::cpu::simd::Isa;
+use crate::cpu::winograd::{self, pack, Target, Tiling, POSITIONS};
 use crate::cpu::{maps, sums, totals};
 use crate::plan::{Before, Conv, Plan, Source, Term};
 use crate::space::Skeleton;
@@ -35,6 +37,7 @@ struct Member<'a> {
 #[derive(Clone, Copy)]
 struct Job {
     place: (usize, usize, usize),
+    size: Size,
     member: usize,
     conv: usize,
 }
@@ -57,6 +60,10 @@ pub struct Scratch {
     resized: Buffer,
     pooled: Buffer,
     zeros: Buffer,
+    maps: Buffer,
+    weights: Buffer,
+    tiles: winograd::Buffers,
+    gradient_tiles: tiles::Buffers,
 }
 
 /// The sums of the plans' weights that carry signal.
@@ -75,8 +82,12 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
                 at
             });
             let at = at.collect();
-            let of_plan = plan.convs.iter().enumerate();
-            jobs.extend(of_plan.map(|(id, conv)| Job { place: place(conv.slot, skeleton), member, conv: id }));
+            jobs.extend(plan.convs.iter().enumerate().map(|(id, conv)| Job {
+                place: place(conv.slot, skeleton),
+                size: fold.source(conv),
+                member,
+                conv: id,
+            }));
             let states = vec![State::default(); plan.values.len()];
             Member {
                 plan,
@@ -90,8 +101,8 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
             }
         })
         .collect();
-    // By place, which is an order of execution, and by member.
-    jobs.sort_by_key(|job| (job.place, job.member));
+    // By place, which is an order of execution, and by size.
+    jobs.sort_by_key(|job| (job.place, job.size, job.member));
     let mut group = Group {
         isa,
         bank,
@@ -141,6 +152,11 @@ impl Member<'_> {
         self.at[v]..self.at[v] + length(&self.fold, self.plan, v)
     }
 
+    /// Adds a convolution's sums.
+    fn add(&mut self, sums: [f64; 3]) {
+        self.sums.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+    }
+
     /// Exponent and magnitude of what a convolution reads.
     fn source(&self, conv: &Conv) -> State {
         match conv.source {
@@ -185,27 +201,77 @@ fn resized_back<'a>(
 impl Group<'_> {
     /// Runs convolutions of one place.
     fn convolve(&mut self, jobs: &[Job]) {
-        let packed = self.bank.absolute(&self.members[jobs[0].member].plan.convs[jobs[0].conv]);
+        let conv = &self.members[jobs[0].member].plan.convs[jobs[0].conv];
+        let packed = self.bank.absolute(conv);
+        for job in jobs {
+            if let Source::Value(v) = self.members[job.member].plan.convs[job.conv].source {
+                self.complete(job.member, v);
+            }
+        }
+        if self.tiled(conv, jobs) {
+            self.convolve_tiled(jobs, conv, &packed);
+            return;
+        }
         for job in jobs {
             let plan = self.members[job.member].plan;
             let conv = &plan.convs[job.conv];
-            if let Source::Value(v) = conv.source {
-                self.complete(job.member, v);
-            }
             self.read(job.member, conv);
-            let member = &mut self.members[job.member];
-            let (geometry, start) = geometry(conv, member.fold.output(conv));
+            let member = &self.members[job.member];
             let size = member.fold.output(conv);
+            let (geometry, start) = geometry(conv, size);
             let channels = padded_channels(conv.shape.channels);
-            let Scratch { padded, output, resized: buffer, .. } = &mut *self.scratch;
+            let Scratch { padded, output, .. } = &mut *self.scratch;
             let output = grown(output, size.0 * size.1 * channels);
             forward(self.isa, &geometry, &padded[start..], &packed.forward, output);
-            let (margins, to) = (member.fold.conv(conv), member.fold.value(conv.target));
-            let from = resized((output, size), to, margins, channels, buffer);
-            let source = member.source(conv);
-            let out = &mut self.values[member.map(conv.target)];
-            let state = &mut member.values[conv.target];
-            add(self.isa, out, state, from, source.exponent + packed.exponent, source.magnitude());
+            self.add_output(job, packed.exponent, 0);
+        }
+    }
+
+    /// Adds a convolution's output, which lies in `scratch.output` from `at` on, to its target.
+    fn add_output(&mut self, job: &Job, exponent: i32, at: usize) {
+        let member = &mut self.members[job.member];
+        let conv = &member.plan.convs[job.conv];
+        let size = member.fold.output(conv);
+        let channels = padded_channels(conv.shape.channels);
+        let Scratch { output, resized: buffer, .. } = &mut *self.scratch;
+        let output = &output[at..][..size.0 * size.1 * channels];
+        let (margins, to) = (member.fold.conv(conv), member.fold.value(conv.target));
+        let from = resized((output, size), to, margins, channels, buffer);
+        let source = member.source(conv);
+        let out = &mut self.values[member.map(conv.target)];
+        let state = &mut member.values[conv.target];
+        add(self.isa, out, state, from, source.exponent + exponent, source.magnitude());
+    }
+
+    fn tiled(&self, conv: &Conv, jobs: &[Job]) -> bool {
+        let fits = |job: &Job| Tiling::fits(job.size.0, job.size.1);
+        conv.source != Source::Image && conv.kernel == 3 && conv.stride == 1 && jobs.iter().all(fits)
+    }
+
+    fn convolve_tiled(&mut self, jobs: &[Job], conv: &Conv, packed: &Absolute) {
+        let (inputs, outputs) = (source_channels(conv), padded_channels(conv.shape.channels));
+        let Scratch { weights, .. } = &mut *self.scratch;
+        let u = grown(weights, packed.forward.len() / 9 * POSITIONS);
+        pack(self.isa, &packed.forward, inputs, u);
+        for jobs in jobs.chunk_by(|a, b| a.size == b.size) {
+            let (height, width) = jobs[0].size;
+            let (len, out) = (height * width * inputs, height * width * outputs);
+            let Scratch { weights, maps, output, tiles, .. } = &mut *self.scratch;
+            let maps = grown(maps, jobs.len() * len);
+            for (job, map) in jobs.iter().zip(maps.chunks_exact_mut(len)) {
+                let member = &self.members[job.member];
+                if let Source::Value(v) = member.plan.convs[job.conv].source {
+                    map.copy_from_slice(&self.values[member.map(v)]);
+                }
+            }
+            let tiling = Tiling { height, width, images: jobs.len(), inputs };
+            let weights = &weights[..packed.forward.len() / 9 * POSITIONS];
+            let target = [Target { weights, outputs, slot: 0, moments: None }];
+            let output = grown(output, jobs.len() * out);
+            winograd::forward(self.isa, &tiling, false, maps, &target, (output, out), (&mut [], 0), tiles);
+            for (at, job) in jobs.iter().enumerate() {
+                self.add_output(job, packed.exponent, at * out);
+            }
         }
     }
 
@@ -345,36 +411,48 @@ impl Group<'_> {
 
     /// Goes back through convolutions of one place: the sums over their weights, and the gradients of their sources.
     fn return_through(&mut self, jobs: &[Job]) {
-        let packed = self.bank.absolute(&self.members[jobs[0].member].plan.convs[jobs[0].conv]);
+        let conv = &self.members[jobs[0].member].plan.convs[jobs[0].conv];
+        let packed = self.bank.absolute(conv);
         for job in jobs {
-            let plan = self.members[job.member].plan;
-            let conv = &plan.convs[job.conv];
-            self.collect(job.member, conv.target);
+            let target = self.members[job.member].plan.convs[job.conv].target;
+            self.collect(job.member, target);
+        }
+        if self.tiled(conv, jobs) {
+            self.return_tiled(jobs, conv, &packed);
+            return;
+        }
+        for job in jobs {
+            let conv = &self.members[job.member].plan.convs[job.conv];
             self.read(job.member, conv);
-            self.return_through_one(job, conv, &packed);
+            self.return_direct(job, conv, &packed);
         }
     }
 
-    fn return_through_one(&mut self, job: &Job, conv: &Conv, packed: &Absolute) {
+    /// The exponent of a convolution's weight gradient.
+    fn scale(&self, job: &Job) -> Scale {
+        let member = &self.members[job.member];
+        let conv = &member.plan.convs[job.conv];
+        Scale::new(member.source(conv).exponent + member.gradients[conv.target].exponent)
+    }
+
+    fn return_direct(&mut self, job: &Job, conv: &Conv, packed: &Absolute) {
         let isa = self.isa;
+        let scale = self.scale(job);
         let member = &mut self.members[job.member];
         let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
         let size = member.fold.output(conv);
-        let target = member.gradients[conv.target];
         let Scratch { padded, output, resized: buffer, .. } = &mut *self.scratch;
-        let source = member.source(conv);
-        let (gradients, from) = self.gradients.split_at_mut(member.at[conv.target]);
-        let from = (&from[..length(&member.fold, member.plan, conv.target)], member.fold.value(conv.target));
+        let from = (&self.gradients[member.map(conv.target)], member.fold.value(conv.target));
         let d = resized_back(from, size, member.fold.conv(conv), outputs, buffer);
 
         let (geometry, start) = geometry(conv, size);
-        let scale = Scale::new(source.exponent + target.exponent);
         let mut sums = Sums::new();
         weight_sums(isa, &geometry, &padded[start..], d, &packed.forward, &scale, &mut sums);
-        let sums = sums.total(&scale, packed.exponent);
-        member.sums.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        member.add(sums.total(&scale, packed.exponent));
+        if conv.source == Source::Image {
+            return;
+        }
 
-        let Source::Value(v) = conv.source else { return };
         let (h, w) = member.fold.source(conv);
         let average = conv.before == Before::Average;
         let read = if average { size } else { (h, w) };
@@ -383,19 +461,61 @@ impl Group<'_> {
         let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
         let back = grown(output, read.0 * read.1 * inputs);
         forward(isa, &geometry, &padded[start..], &packed.backward, back);
-        let out = &mut gradients[member.map(v)];
-        let back = if average {
+        if average {
             let wide = grown(buffer, h * w * inputs);
             wide.fill(0.0);
             maps::add_average_adjoint(isa, wide, back, (h, w));
-            wide
-        } else {
-            back
-        };
-        // Where a value is zero its gradient is used by nothing but weights without gradient; where it is positive its ReLU
-        // passes everything.
-        let exponent = target.exponent + packed.exponent;
-        add(isa, out, &mut member.gradients[v], back, exponent, target.magnitude());
+            std::mem::swap(output, buffer);
+        }
+        self.add_back(job, packed.exponent, 0);
+    }
+
+    /// Adds the gradient by what a convolution reads, which lies in `scratch.output` from `at` on, to its source's.
+    ///
+    /// Where a value is zero its gradient is used by nothing but weights without gradient; where it is positive its ReLU
+    /// passes everything.
+    fn add_back(&mut self, job: &Job, exponent: i32, at: usize) {
+        let member = &mut self.members[job.member];
+        let conv = &member.plan.convs[job.conv];
+        let Source::Value(v) = conv.source else { return };
+        let target = member.gradients[conv.target];
+        let out = &mut self.gradients[member.map(v)];
+        let back = &self.scratch.output[at..][..out.len()];
+        add(self.isa, out, &mut member.gradients[v], back, target.exponent + exponent, target.magnitude());
+    }
+
+    fn return_tiled(&mut self, jobs: &[Job], conv: &Conv, packed: &Absolute) {
+        let (inputs, outputs) = (source_channels(conv), padded_channels(conv.shape.channels));
+        let u_len = packed.forward.len() / 9 * POSITIONS;
+        pack(self.isa, &packed.backward, outputs, grown(&mut self.scratch.weights, u_len));
+        for jobs in jobs.chunk_by(|a, b| a.size == b.size) {
+            let (height, width) = jobs[0].size;
+            let (len, out) = (height * width * outputs, height * width * inputs);
+            for (at, job) in jobs.iter().enumerate() {
+                let scale = self.scale(job);
+                let member = &mut self.members[job.member];
+                let conv = &member.plan.convs[job.conv];
+                let Scratch { maps, resized: buffer, gradient_tiles, .. } = &mut *self.scratch;
+                let from = (&self.gradients[member.map(conv.target)], member.fold.value(conv.target));
+                let d = resized_back(from, (height, width), member.fold.conv(conv), outputs, buffer);
+                grown(maps, jobs.len() * len)[at * len..][..len].copy_from_slice(d);
+                let Source::Value(v) = conv.source else { continue };
+                let sides = tiles::Sides { height, width, inputs, outputs };
+                let source = &self.values[member.map(v)];
+                let mut sums = Sums::new();
+                tiles::weight_sums(self.isa, &sides, source, d, &packed.forward, &scale, &mut sums, gradient_tiles);
+                member.add(sums.total(&scale, packed.exponent));
+            }
+            let Scratch { weights, maps, output, tiles, .. } = &mut *self.scratch;
+            let tiling = Tiling { height, width, images: jobs.len(), inputs: outputs };
+            let target = [Target { weights: &weights[..u_len], outputs: inputs, slot: 0, moments: None }];
+            let output = grown(output, jobs.len() * out);
+            let maps = grown(maps, jobs.len() * len);
+            winograd::forward(self.isa, &tiling, false, maps, &target, (output, out), (&mut [], 0), tiles);
+            for (at, job) in jobs.iter().enumerate() {
+                self.add_back(job, packed.exponent, at * out);
+            }
+        }
     }
 }
 

@@ -19,6 +19,10 @@ const IN_RANGE: i32 = 60;
 const SERIES: [f32; 8] =
     [0.333333313, -0.25000307, 0.200010449, -0.166412815, 0.142144963, -0.129981831, 0.126223192, -0.0790274367];
 
+/// ln(1 + t) = t·Σ cᵢ tⁱ there, to an absolute 2e-7.
+const LARGE_SERIES: [f32; 7] =
+    [1.00000322, -0.50001967, 0.333032995, -0.248813391, 0.20604673, -0.189019799, 0.118274823];
+
 /// The power of two that gradients are scaled by, and what follows from it.
 pub struct Scale {
     exponent: i32,
@@ -70,15 +74,7 @@ pub unsafe fn add<V: Vector, const N: usize>(
     weights: [*const f32; N],
 ) {
     let vectors = BLOCK / V::LANES;
-    let all = u32::MAX >> (32 - V::LANES);
-    let mut large = true;
-    for n in 0..N {
-        for q in 0..vectors {
-            // Weights of zero, as where channels are padded, have no say.
-            let weighs = V::load(weights[n].add(q * V::LANES)).positive();
-            large &= gradients[n][q].sub(V::splat(scale.large)).positive() | (weighs ^ all) == all;
-        }
-    }
+    let large = all_large(scale, gradients, &weights);
     if !large && scale.exponent > IN_RANGE {
         return add_far::<V, N>(sums, scale, gradients, weights);
     }
@@ -88,15 +84,15 @@ pub unsafe fn add<V: Vector, const N: usize>(
             let (g, w) = (gradients[n][q], V::load(weights[n].add(q * V::LANES)));
             product = g.mul_add(w, product);
             if large {
-                reference = abs(ln::<V>(g, scale.exponent as f32)).mul_add(w, reference);
+                reference = ln_large::<V>(g, scale.exponent as f32).mul_add(w, reference);
             } else {
                 let g = g.mul(V::splat(scale.factor));
                 let (small, unit) = (V::splat(REFERENCE as f32), V::splat(1.0));
-                reference = abs(ln::<V>(g.add(small), 0.0)).mul_add(w, reference);
+                reference = abs(ln::<V>(g.add(small))).mul_add(w, reference);
                 let sum = g.add(unit);
                 // What the sum lost, which counts only where g is small.
                 let lost = g.sub(sum.sub(unit)).gated(V::splat(2.0).sub(sum));
-                one = ln::<V>(sum, 0.0).add(lost).mul_add(w, one);
+                one = ln::<V>(sum).add(lost).mul_add(w, one);
             }
         }
         let one = if large { reference } else { one };
@@ -132,21 +128,64 @@ unsafe fn add_far<V: Vector, const N: usize>(
     }
 }
 
+/// Whether all gradients are large. Weights of zero, as where channels are padded, have no say.
+///
+/// # Safety
+/// As [`add`].
+#[inline(always)]
+unsafe fn all_large<V: Vector, const N: usize>(
+    scale: &Scale,
+    gradients: &[[V; 4]; N],
+    weights: &[*const f32; N],
+) -> bool {
+    let vectors = BLOCK / V::LANES;
+    let all = u32::MAX >> (32 - V::LANES);
+    let threshold = V::splat(scale.large);
+    let mut least = gradients[0][0];
+    for n in 0..N {
+        for q in 0..vectors {
+            least = least.min(gradients[n][q]);
+        }
+    }
+    if least.sub(threshold).positive() == all {
+        return true;
+    }
+    let mut large = true;
+    for n in 0..N {
+        for q in 0..vectors {
+            let weighs = V::load(weights[n].add(q * V::LANES)).positive();
+            large &= gradients[n][q].sub(threshold).positive() | (weighs ^ all) == all;
+        }
+    }
+    large
+}
+
 #[inline(always)]
 unsafe fn abs<V: Vector>(x: V) -> V {
     x.max(V::splat(0.0).sub(x))
 }
 
-/// ln(x·2^exponent) of positive normal numbers.
+/// ln x of positive normal numbers, to 6e-8 of it.
 #[inline(always)]
-unsafe fn ln<V: Vector>(x: V, exponent: f32) -> V {
+unsafe fn ln<V: Vector>(x: V) -> V {
     let (m, e) = x.split();
     let t = m.sub(V::splat(1.0));
     let mut series = V::splat(SERIES[7]);
     for k in (0..7).rev() {
         series = series.mul_add(t, V::splat(SERIES[k]));
     }
-    let square = t.mul(t);
-    let of_mantissa = series.mul(t).add(V::splat(-0.5)).mul_add(square, t);
-    e.add(V::splat(exponent)).mul_add(V::splat(std::f32::consts::LN_2), of_mantissa)
+    let of_mantissa = series.mul(t).add(V::splat(-0.5)).mul_add(t.mul(t), t);
+    e.mul_add(V::splat(std::f32::consts::LN_2), of_mantissa)
+}
+
+/// ln(x·2^exponent) of positive normal numbers, to 2e-7, where it is large.
+#[inline(always)]
+unsafe fn ln_large<V: Vector>(x: V, exponent: f32) -> V {
+    let (m, e) = x.split();
+    let t = m.sub(V::splat(1.0));
+    let mut series = V::splat(LARGE_SERIES[6]);
+    for k in (0..6).rev() {
+        series = series.mul_add(t, V::splat(LARGE_SERIES[k]));
+    }
+    e.add(V::splat(exponent)).mul_add(V::splat(std::f32::consts::LN_2), series.mul(t))
 }
