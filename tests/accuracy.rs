@@ -21,6 +21,9 @@ fn engines(isa: Isa) -> [(Convolution, Cpu); 2] {
     [Convolution::Winograd, Convolution::Direct].map(|way| (way, Cpu::with(isa, way)))
 }
 
+/// The codes of each value, an image each, beside its channels, height and width.
+type Codes = Vec<((usize, usize, usize), Vec<Vec<u64>>)>;
+
 /// A seed that differs from run to run.
 fn fresh(test: &str) -> Stream {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -46,7 +49,7 @@ fn cells(count: usize, stream: &mut Stream) -> Vec<Cell> {
 /// The codes of f64, and the distances that follow from them.
 struct Truth {
     /// Each distinct code once: (channels, height, width) and the words of each image, `[h][w][c]`.
-    codes: Vec<((usize, usize, usize), Vec<Vec<u64>>)>,
+    codes: Codes,
     hamming: Hamming,
 }
 
@@ -96,7 +99,7 @@ struct Flips([(u64, u64); 3]);
 impl Flips {
     /// Every code of the truth is compared with the engine's code that is nearest to it: another value's would differ in
     /// about half of its bits. A value that is zero in all images has no code in the engine.
-    fn add(&mut self, truth: &Truth, ours: &[((usize, usize, usize), Vec<Vec<u64>>)]) {
+    fn add(&mut self, truth: &Truth, ours: &Codes) {
         for (shape, code) in &truth.codes {
             let distance = |other: &Vec<Vec<u64>>| code.iter().zip(other).map(|(a, b)| differing(a, b)).sum::<u64>();
             let zero = code.iter().map(|words| vec![0; words.len()]).collect();
