@@ -13,7 +13,7 @@ use crate::cpu::layout::{padded_channels, padded_len, IMAGE_CHANNELS};
 use crate::cpu::scratch::{grown, Buffer};
 use crate::cpu::simd::Isa;
 use crate::cpu::winograd::{self, pack, Target, Tiling, POSITIONS};
-use crate::cpu::{maps, sums};
+use crate::cpu::{maps, strided, sums};
 use crate::plan::{Before, Conv, Plan, Source, Term};
 use crate::space::Skeleton;
 use crate::weights::{Reduce, Slot};
@@ -61,6 +61,7 @@ pub struct Scratch {
     pooled: Buffer,
     columns: Buffer,
     zeros: Buffer,
+    parities: Buffer,
     maps: Buffer,
     weights: Buffer,
     tiles: winograd::Buffers,
@@ -441,7 +442,7 @@ impl Group<'_> {
         let member = &mut self.members[job.member];
         let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
         let size = member.fold.output(conv);
-        let Scratch { padded, output, resized: buffer, .. } = &mut *self.scratch;
+        let Scratch { padded, output, resized: buffer, parities, .. } = &mut *self.scratch;
         let from = (&self.gradients[member.map(conv.target)], member.fold.value(conv.target));
         let d = resized_back(from, size, member.fold.conv(conv), outputs, buffer);
 
@@ -455,12 +456,17 @@ impl Group<'_> {
 
         let (h, w) = member.fold.source(conv);
         let average = conv.before == Before::Average;
+        let padded = grown(padded, padded_len(size.0, size.1, outputs));
+        maps::spread(d, size, 1, outputs, padded);
         let read = if average { size } else { (h, w) };
-        let padded = grown(padded, padded_len(read.0, read.1, outputs));
-        maps::spread(d, size, conv.stride, outputs, padded);
-        let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
         let back = grown(output, read.0 * read.1 * inputs);
-        forward(isa, &geometry, &padded[start..], &packed.backward, back);
+        if conv.stride == 2 {
+            let sides = (size, outputs, inputs);
+            strided::data_gradient(isa, padded, &packed.backward, sides, parities, back);
+        } else {
+            let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
+            forward(isa, &geometry, &padded[start..], &packed.backward, back);
+        }
         if average {
             let wide = grown(buffer, h * w * inputs);
             wide.fill(0.0);
