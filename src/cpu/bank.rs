@@ -1,8 +1,9 @@
 //! Packed copies of the weights, made once per set of weights and shared by all cells.
 
-use super::layout::{pack_backward, pack_forward, padded_channels, IMAGE_CHANNELS};
+use super::layout::{pack_backward, pack_exchanged, pack_forward, padded_channels, IMAGE_CHANNELS};
 use super::scratch::Buffer;
 use super::simd::Isa;
+use super::strided;
 use super::winograd::{self, POSITIONS};
 use crate::plan::Conv;
 use crate::weights::{Slot, Weights};
@@ -15,7 +16,7 @@ pub struct Absolute {
     pub exponent: i32,
     /// Packed for the forward convolution.
     pub forward: Vec<f32>,
-    /// Packed for the data gradient.
+    /// Packed for the data gradient: by parities ([`strided`]) where the stride is 2.
     pub backward: Vec<f32>,
 }
 
@@ -83,9 +84,13 @@ impl Bank {
             let exponent = if most > 0.0 { libm::ilogbf(most) } else { 0 };
             forward.iter_mut().for_each(|w| *w = libm::ldexp(f64::from(*w), -exponent) as f32);
             let mut backward = vec![0.0; if conv.slot == Slot::Stem { 0 } else { forward.len() }];
-            if conv.slot != Slot::Stem {
-                let outputs = padded_channels(conv.shape.channels);
-                pack_backward(&forward, outputs, source_channels(conv), conv.kernel, &mut backward);
+            let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
+            if conv.stride == 2 {
+                let mut exchanged = vec![0.0; forward.len()];
+                pack_exchanged(&forward, outputs, inputs, conv.kernel, &mut exchanged);
+                strided::pack(&exchanged, outputs, &mut backward);
+            } else if conv.slot != Slot::Stem {
+                pack_backward(&forward, outputs, inputs, conv.kernel, &mut backward);
             }
             Arc::new(Absolute { exponent, forward, backward })
         })

@@ -38,10 +38,11 @@ fn weight_sums_body<V: Vector>(
                 // SAFETY: the inputs i .. i + I lie inside the run, so that every read ends before `source_len`; `d` and
                 // `weights` were checked above.
                 i += unsafe {
-                    if V::PIXELS >= 8 && g.run - i >= 8 {
-                        inputs::<V, 8>(g, from, d, w, scale, sums)
-                    } else {
-                        inputs::<V, 4>(g, from, d, w, scale, sums)
+                    match BLOCK / V::LANES {
+                        1 if g.run - i >= 8 => inputs::<V, 1, 8>(g, from, d, w, scale, sums),
+                        1 => inputs::<V, 1, 4>(g, from, d, w, scale, sums),
+                        2 => inputs::<V, 2, 4>(g, from, d, w, scale, sums),
+                        _ => inputs::<V, 4, 4>(g, from, d, w, scale, sums),
                     }
                 };
             }
@@ -49,12 +50,12 @@ fn weight_sums_body<V: Vector>(
     }
 }
 
-/// I inputs × one block of outputs over all pixels; returns I.
+/// I inputs × one block of outputs, Q vectors, over all pixels; returns I.
 ///
 /// # Safety
 /// All pixels of `d`, the inputs they read from `from`, and I blocks from `w` must be valid.
 #[inline(always)]
-unsafe fn inputs<V: Vector, const I: usize>(
+unsafe fn inputs<V: Vector, const Q: usize, const I: usize>(
     g: &Geometry,
     from: *const f32,
     d: *const f32,
@@ -62,28 +63,27 @@ unsafe fn inputs<V: Vector, const I: usize>(
     scale: &Scale,
     sums: &mut Sums,
 ) -> usize {
-    let vectors = BLOCK / V::LANES;
-    let mut gradients = [[V::splat(0.0); 4]; I];
+    let mut gradients = [[V::splat(0.0); Q]; I];
     for y in 0..g.height {
         let from = from.add(y * g.stride * g.row);
         let d = d.add(y * g.width * g.outputs);
         for x in 0..g.width {
-            let mut ds = [V::splat(0.0); 4];
-            for q in 0..vectors {
+            let mut ds = [V::splat(0.0); Q];
+            for q in 0..Q {
                 ds[q] = V::load(d.add(x * g.outputs + q * V::LANES));
             }
             for i in 0..I {
                 let s = V::splat(*from.add(x * g.step + i));
-                for q in 0..vectors {
+                for q in 0..Q {
                     gradients[i][q] = s.mul_add(ds[q], gradients[i][q]);
                 }
             }
         }
     }
     for start in (0..I).step_by(GROUP) {
-        let group: [[V; 4]; GROUP] = [0, 1, 2, 3].map(|i| gradients[start + i]);
+        let group: [[V; Q]; GROUP] = [0, 1, 2, 3].map(|i| gradients[start + i]);
         let w = [0, 1, 2, 3].map(|i| w.add((start + i) * BLOCK));
-        logs::add::<V, GROUP>(sums, scale, &group, w);
+        logs::add::<V, Q, GROUP>(sums, scale, &group, w);
     }
     I
 }

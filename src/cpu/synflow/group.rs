@@ -13,7 +13,7 @@ use crate::cpu::layout::{padded_channels, padded_len, IMAGE_CHANNELS};
 use crate::cpu::scratch::{grown, Buffer};
 use crate::cpu::simd::Isa;
 use crate::cpu::winograd::{self, pack, Target, Tiling, POSITIONS};
-use crate::cpu::{maps, sums, totals};
+use crate::cpu::{maps, strided, sums, totals};
 use crate::plan::{Before, Conv, Plan, Source, Term};
 use crate::space::Skeleton;
 use crate::weights::{Reduce, Slot};
@@ -22,10 +22,11 @@ use crate::weights::{Reduce, Slot};
 struct Member<'a> {
     plan: &'a Plan,
     fold: Fold,
-    /// Where its maps begin in both arenas, by value.
+    /// Where its maps begin in the arena of values.
     at: Vec<usize>,
     values: Vec<State>,
     gradients: Vec<State>,
+    places: Places,
     /// Values below are complete.
     complete: usize,
     /// Gradients from here on are complete.
@@ -40,6 +41,47 @@ struct Job {
     size: Size,
     member: usize,
     conv: usize,
+}
+
+/// Where gradients lie: only from the first reader that adds to one to the last term that it goes back through.
+struct Places {
+    /// Where they begin in the arena of gradients, by value.
+    at: Vec<usize>,
+    /// Terms that each has still to go back through.
+    terms: Vec<usize>,
+    /// Lengths and beginnings of places that are free, those freed last at the end.
+    free: Vec<(usize, usize)>,
+    /// Where the member's part of the arena has not been used.
+    unused: usize,
+}
+
+impl Places {
+    fn new(plan: &Plan, start: usize) -> Places {
+        let terms = plan.values.iter().map(|value| value.terms.len()).collect();
+        Places { at: vec![usize::MAX; plan.values.len()], terms, free: Vec::new(), unused: start }
+    }
+
+    /// The place of `v`'s gradient, taken now if it has none.
+    fn take(&mut self, v: usize, len: usize) -> usize {
+        if self.at[v] == usize::MAX {
+            self.at[v] = match self.free.iter().rposition(|place| place.0 == len) {
+                Some(free) => self.free.remove(free).1,
+                None => {
+                    self.unused += len;
+                    self.unused - len
+                }
+            };
+        }
+        self.at[v]
+    }
+
+    /// One of `v`'s terms is done.
+    fn done(&mut self, v: usize, len: usize) {
+        self.terms[v] -= 1;
+        if self.terms[v] == 0 {
+            self.free.push((len, self.at[v]));
+        }
+    }
 }
 
 /// A group in its passes.
@@ -60,6 +102,7 @@ pub struct Scratch {
     resized: Buffer,
     pooled: Buffer,
     zeros: Buffer,
+    parities: Buffer,
     maps: Buffer,
     weights: Buffer,
     tiles: winograd::Buffers,
@@ -76,6 +119,7 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
         .enumerate()
         .map(|(member, plan)| {
             let fold = Fold::new(plan, (skeleton.height, skeleton.width));
+            let places = Places::new(plan, size);
             let at = (0..plan.values.len()).map(|v| {
                 let at = size;
                 size += length(&fold, plan, v);
@@ -95,6 +139,7 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
                 at,
                 values: states.clone(),
                 gradients: states,
+                places,
                 complete: 0,
                 returned: plan.values.len(),
                 sums: [0.0; 3],
@@ -150,6 +195,18 @@ fn length(fold: &Fold, plan: &Plan, v: usize) -> usize {
 impl Member<'_> {
     fn map(&self, v: usize) -> std::ops::Range<usize> {
         self.at[v]..self.at[v] + length(&self.fold, self.plan, v)
+    }
+
+    /// Where the gradient of a value lies.
+    fn gradient(&mut self, v: usize) -> std::ops::Range<usize> {
+        let len = length(&self.fold, self.plan, v);
+        let at = self.places.take(v, len);
+        at..at + len
+    }
+
+    /// The gradient of `v` has gone back through one of its terms.
+    fn term_done(&mut self, v: usize) {
+        self.places.done(v, length(&self.fold, self.plan, v));
     }
 
     /// Adds a convolution's sums.
@@ -253,17 +310,24 @@ impl Group<'_> {
         let Scratch { weights, .. } = &mut *self.scratch;
         let u = grown(weights, packed.forward.len() / 9 * POSITIONS);
         pack(self.isa, &packed.forward, inputs, u);
-        for jobs in jobs.chunk_by(|a, b| a.size == b.size) {
+        for jobs in batches(jobs) {
             let (height, width) = jobs[0].size;
             let (len, out) = (height * width * inputs, height * width * outputs);
             let Scratch { weights, maps, output, tiles, .. } = &mut *self.scratch;
-            let maps = grown(maps, jobs.len() * len);
-            for (job, map) in jobs.iter().zip(maps.chunks_exact_mut(len)) {
+            let source = |job: &Job| {
                 let member = &self.members[job.member];
-                if let Source::Value(v) = member.plan.convs[job.conv].source {
-                    map.copy_from_slice(&self.values[member.map(v)]);
+                match member.plan.convs[job.conv].source {
+                    Source::Value(v) => &self.values[member.map(v)],
+                    Source::Image => &[],
                 }
-            }
+            };
+            let maps = if let [job] = jobs {
+                source(job)
+            } else {
+                let maps = grown(maps, jobs.len() * len);
+                jobs.iter().zip(maps.chunks_exact_mut(len)).for_each(|(job, map)| map.copy_from_slice(source(job)));
+                maps
+            };
             let tiling = Tiling { height, width, images: jobs.len(), inputs };
             let weights = &weights[..packed.forward.len() / 9 * POSITIONS];
             let target = [Target { weights, outputs, slot: 0, moments: None }];
@@ -365,7 +429,7 @@ impl Group<'_> {
         // The largest column sum's power of two is taken out before the step to f32.
         let most = weights.iter().copied().fold(0.0, f64::max);
         let exponent = if most > 0.0 && most.is_finite() { libm::ilogb(most) } else { 0 };
-        let gradient = &mut self.gradients[member.map(last)];
+        let gradient = &mut self.gradients[member.gradient(last)];
         let mut largest = 0.0f32;
         for (at, pixel) in gradient.chunks_exact_mut(channels).enumerate() {
             let factor = libm::scalbn(occurs(at) / pixels, -exponent);
@@ -385,9 +449,9 @@ impl Group<'_> {
         for v in (v..member.returned).rev() {
             let (to, channels) = (member.fold.value(v), padded_channels(plan.values[v].shape.channels));
             for (u, term) in plan.readers(v) {
-                let (before, from) = self.gradients.split_at_mut(member.at[u]);
-                let from = (&from[..length(&member.fold, plan, u)], member.fold.value(u));
-                let out = &mut before[member.map(v)];
+                let (from, out) = (member.gradient(u), member.gradient(v));
+                let Ok([from, out]) = self.gradients.get_disjoint_mut([from, out]) else { continue };
+                let from = (&*from, member.fold.value(u));
                 let Scratch { pooled, resized: buffer, zeros, .. } = &mut *self.scratch;
                 let from = resized_back(from, to, member.fold.term(plan, term), channels, buffer);
                 let from = if matches!(term, Term::Pool(_)) {
@@ -401,9 +465,10 @@ impl Group<'_> {
                 };
                 let source = member.gradients[u];
                 add(self.isa, out, &mut member.gradients[v], from, source.exponent, source.magnitude());
+                member.term_done(u);
             }
             if member.gradients[v].largest == 0.0 {
-                self.gradients[member.map(v)].fill(0.0);
+                self.gradients[member.gradient(v)].fill(0.0);
             }
         }
         member.returned = member.returned.min(v);
@@ -441,8 +506,8 @@ impl Group<'_> {
         let member = &mut self.members[job.member];
         let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
         let size = member.fold.output(conv);
-        let Scratch { padded, output, resized: buffer, .. } = &mut *self.scratch;
-        let from = (&self.gradients[member.map(conv.target)], member.fold.value(conv.target));
+        let Scratch { padded, output, resized: buffer, parities, .. } = &mut *self.scratch;
+        let from = (&self.gradients[member.gradient(conv.target)], member.fold.value(conv.target));
         let d = resized_back(from, size, member.fold.conv(conv), outputs, buffer);
 
         let (geometry, start) = geometry(conv, size);
@@ -455,12 +520,17 @@ impl Group<'_> {
 
         let (h, w) = member.fold.source(conv);
         let average = conv.before == Before::Average;
+        let padded = grown(padded, padded_len(size.0, size.1, outputs));
+        maps::spread(d, size, 1, outputs, padded);
         let read = if average { size } else { (h, w) };
-        let padded = grown(padded, padded_len(read.0, read.1, outputs));
-        maps::spread(d, size, conv.stride, outputs, padded);
-        let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
         let back = grown(output, read.0 * read.1 * inputs);
-        forward(isa, &geometry, &padded[start..], &packed.backward, back);
+        if conv.stride == 2 {
+            let sides = (size, outputs, inputs);
+            strided::data_gradient(isa, padded, &packed.backward, sides, parities, back);
+        } else {
+            let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
+            forward(isa, &geometry, &padded[start..], &packed.backward, back);
+        }
         if average {
             let wide = grown(buffer, h * w * inputs);
             wide.fill(0.0);
@@ -479,7 +549,8 @@ impl Group<'_> {
         let conv = &member.plan.convs[job.conv];
         let Source::Value(v) = conv.source else { return };
         let target = member.gradients[conv.target];
-        let out = &mut self.gradients[member.map(v)];
+        member.term_done(conv.target);
+        let out = &mut self.gradients[member.gradient(v)];
         let back = &self.scratch.output[at..][..out.len()];
         add(self.isa, out, &mut member.gradients[v], back, target.exponent + exponent, target.magnitude());
     }
@@ -488,7 +559,7 @@ impl Group<'_> {
         let (inputs, outputs) = (source_channels(conv), padded_channels(conv.shape.channels));
         let u_len = packed.forward.len() / 9 * POSITIONS;
         pack(self.isa, &packed.backward, outputs, grown(&mut self.scratch.weights, u_len));
-        for jobs in jobs.chunk_by(|a, b| a.size == b.size) {
+        for jobs in batches(jobs) {
             let (height, width) = jobs[0].size;
             let (len, out) = (height * width * outputs, height * width * inputs);
             for (at, job) in jobs.iter().enumerate() {
@@ -496,7 +567,7 @@ impl Group<'_> {
                 let member = &mut self.members[job.member];
                 let conv = &member.plan.convs[job.conv];
                 let Scratch { maps, resized: buffer, gradient_tiles, .. } = &mut *self.scratch;
-                let from = (&self.gradients[member.map(conv.target)], member.fold.value(conv.target));
+                let from = (&self.gradients[member.gradient(conv.target)], member.fold.value(conv.target));
                 let d = resized_back(from, (height, width), member.fold.conv(conv), outputs, buffer);
                 grown(maps, jobs.len() * len)[at * len..][..len].copy_from_slice(d);
                 let Source::Value(v) = conv.source else { continue };
@@ -517,6 +588,12 @@ impl Group<'_> {
             }
         }
     }
+}
+
+/// Jobs of one size, as many as fill a block of tiles.
+fn batches(jobs: &[Job]) -> impl Iterator<Item = &[Job]> {
+    jobs.chunk_by(|a, b| a.size == b.size)
+        .flat_map(|jobs| jobs.chunks(Tiling::images_per_block(jobs[0].size.0, jobs[0].size.1)))
 }
 
 /// A convolution over its padded source, to an output of `size`.

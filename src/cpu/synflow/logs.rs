@@ -62,23 +62,22 @@ impl Sums {
     }
 }
 
-/// Adds N blocks of 16 gradients; block n's weights begin at `weights[n]`.
+/// Adds N blocks of 16 gradients, Q vectors each; block n's weights begin at `weights[n]`.
 ///
 /// # Safety
 /// 16 weights must be valid at each place.
 #[inline(always)]
-pub unsafe fn add<V: Vector, const N: usize>(
+pub unsafe fn add<V: Vector, const Q: usize, const N: usize>(
     sums: &mut Sums,
     scale: &Scale,
-    gradients: &[[V; 4]; N],
+    gradients: &[[V; Q]; N],
     weights: [*const f32; N],
 ) {
-    let vectors = BLOCK / V::LANES;
     let large = all_large(scale, gradients, &weights);
     if !large && scale.exponent > IN_RANGE {
-        return add_far::<V, N>(sums, scale, gradients, weights);
+        return add_far::<V, Q, N>(sums, scale, gradients, weights);
     }
-    for q in 0..vectors {
+    for q in 0..Q {
         let [mut product, mut reference, mut one] = [V::splat(0.0); 3];
         for n in 0..N {
             let (g, w) = (gradients[n][q], V::load(weights[n].add(q * V::LANES)));
@@ -107,15 +106,15 @@ pub unsafe fn add<V: Vector, const N: usize>(
 /// # Safety
 /// As [`add`].
 #[inline(never)]
-unsafe fn add_far<V: Vector, const N: usize>(
+unsafe fn add_far<V: Vector, const Q: usize, const N: usize>(
     sums: &mut Sums,
     scale: &Scale,
-    gradients: &[[V; 4]; N],
+    gradients: &[[V; Q]; N],
     weights: [*const f32; N],
 ) {
     for n in 0..N {
         let mut block = [0.0f32; BLOCK];
-        for q in 0..BLOCK / V::LANES {
+        for q in 0..Q {
             gradients[n][q].store(block.as_mut_ptr().add(q * V::LANES));
         }
         for k in 0..BLOCK {
@@ -133,17 +132,16 @@ unsafe fn add_far<V: Vector, const N: usize>(
 /// # Safety
 /// As [`add`].
 #[inline(always)]
-unsafe fn all_large<V: Vector, const N: usize>(
+unsafe fn all_large<V: Vector, const Q: usize, const N: usize>(
     scale: &Scale,
-    gradients: &[[V; 4]; N],
+    gradients: &[[V; Q]; N],
     weights: &[*const f32; N],
 ) -> bool {
-    let vectors = BLOCK / V::LANES;
     let all = u32::MAX >> (32 - V::LANES);
     let threshold = V::splat(scale.large);
     let mut least = gradients[0][0];
     for n in 0..N {
-        for q in 0..vectors {
+        for q in 0..Q {
             least = least.min(gradients[n][q]);
         }
     }
@@ -152,7 +150,7 @@ unsafe fn all_large<V: Vector, const N: usize>(
     }
     let mut large = true;
     for n in 0..N {
-        for q in 0..vectors {
+        for q in 0..Q {
             let weighs = V::load(weights[n].add(q * V::LANES)).positive();
             large &= gradients[n][q].sub(threshold).positive() | (weighs ^ all) == all;
         }

@@ -26,7 +26,8 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Cells of a group.
-const GROUP: usize = 8;
+static GROUP_: std::sync::LazyLock<usize> =
+    std::sync::LazyLock::new(|| std::env::var("G").ok().and_then(|s| s.parse().ok()).unwrap_or(8));
 
 /// Memory of one group in flight.
 #[derive(Default)]
@@ -57,8 +58,23 @@ pub fn population(
         });
         distinct[number].1.push(at);
     }
+    if std::env::var("S").is_ok() {
+        distinct.sort_by_key(|(plan, _)| {
+            let of_block = plan.convs.iter().filter_map(|conv| match conv.slot {
+                Slot::Edge { block: 0, edge, kernel: crate::space::Kernel::K3 } => Some(32u32 >> edge),
+                _ => None,
+            });
+            let mask: u32 = of_block.sum();
+            // Gray code's rank, so that neighbours differ in one edge.
+            let mut rank = mask;
+            rank ^= rank >> 4;
+            rank ^= rank >> 2;
+            rank ^= rank >> 1;
+            rank
+        });
+    }
     let threads = rayon::current_num_threads();
-    let groups = distinct.len().div_ceil(GROUP).next_multiple_of(threads);
+    let groups = distinct.len().div_ceil(*GROUP_).next_multiple_of(threads);
     let size = distinct.len().div_ceil(groups).max(1);
     let run = |group: &[(Plan, Vec<usize>)]| {
         if watch.cancelled() {

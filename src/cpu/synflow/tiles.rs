@@ -13,8 +13,6 @@ use crate::cpu::winograd::Tiling;
 
 /// Floats between positions beyond what they hold.
 const SKEW: usize = 16;
-/// Most inputs whose products are in registers.
-const MOST_INPUTS: usize = 4;
 /// Taps of a kernel.
 const TAPS: usize = 9;
 
@@ -86,10 +84,10 @@ fn weight_sums_body<V: Vector>(
             let mut i = 0;
             while i < inputs {
                 let (v, w) = (v.as_ptr().add(i), w.add(i * BLOCK));
-                i += if V::TILES >= 8 {
-                    kernels_of::<V, MOST_INPUTS>(sides, v, e, w, scale, sums)
-                } else {
-                    kernels_of::<V, 1>(sides, v, e, w, scale, sums)
+                i += match BLOCK / V::LANES {
+                    1 => kernels_of::<V, 1, 4>(sides, v, e, w, scale, sums),
+                    2 => kernels_of::<V, 2, 1>(sides, v, e, w, scale, sums),
+                    _ => kernels_of::<V, 4, 1>(sides, v, e, w, scale, sums),
                 };
             }
         }
@@ -185,13 +183,13 @@ unsafe fn gradient_row<V: Vector>(sides: &Sides, d: &[f32], y: usize, e: *mut f3
     }
 }
 
-/// The kernels of I inputs × one block of outputs; returns I. A row of six positions is in registers at a time.
+/// The kernels of I inputs × one block of outputs, Q vectors; returns I. A row of six positions is in registers at a time.
 ///
 /// # Safety
 /// V and E hold all tiles from `v` and `e` on at each position, for I inputs and 16 outputs; I blocks must be valid from `w` on
 /// at each tap.
 #[inline(always)]
-unsafe fn kernels_of<V: Vector, const I: usize>(
+unsafe fn kernels_of<V: Vector, const Q: usize, const I: usize>(
     sides: &Sides,
     v: *const f32,
     e: *const f32,
@@ -199,16 +197,15 @@ unsafe fn kernels_of<V: Vector, const I: usize>(
     scale: &Scale,
     sums: &mut Sums,
 ) -> usize {
-    let vectors = BLOCK / V::LANES;
     let Sides { inputs, outputs, .. } = *sides;
     let (v_step, e_step) = (sides.step(inputs), sides.step(outputs));
-    let mut half = [[[[V::splat(0.0); SIDE]; 4]; 3]; I];
+    let mut half = [[[[V::splat(0.0); SIDE]; Q]; 3]; I];
     for k in 0..SIDE {
-        let mut products = [[[V::splat(0.0); SIDE]; 4]; I];
+        let mut products = [[[V::splat(0.0); SIDE]; Q]; I];
         for tile in 0..sides.tiles() {
             for j in 0..SIDE {
                 let (v, e) = (v.add((k * SIDE + j) * v_step + tile * inputs), e.add((k * SIDE + j) * e_step));
-                for q in 0..vectors {
+                for q in 0..Q {
                     let e = V::load(e.add(tile * outputs + q * V::LANES));
                     for i in 0..I {
                         products[i][q][j] = V::splat(*v.add(i)).mul_add(e, products[i][q][j]);
@@ -217,7 +214,7 @@ unsafe fn kernels_of<V: Vector, const I: usize>(
             }
         }
         for i in 0..I {
-            for q in 0..vectors {
+            for q in 0..Q {
                 let row = transform::kernel_gradient(products[i][q]);
                 for x in 0..3 {
                     half[i][x][q][k] = row[x];
@@ -226,10 +223,10 @@ unsafe fn kernels_of<V: Vector, const I: usize>(
         }
     }
     for i in 0..I {
-        let mut gradients = [[V::splat(0.0); 4]; TAPS];
+        let mut gradients = [[V::splat(0.0); Q]; TAPS];
         let mut at = [w; TAPS];
         for x in 0..3 {
-            for q in 0..vectors {
+            for q in 0..Q {
                 let column = transform::kernel_gradient(half[i][x][q]);
                 for y in 0..3 {
                     gradients[y * 3 + x][q] = column[y];
@@ -239,7 +236,7 @@ unsafe fn kernels_of<V: Vector, const I: usize>(
         for tap in 0..TAPS {
             at[tap] = w.add((tap * inputs + i) * BLOCK);
         }
-        logs::add::<V, TAPS>(sums, scale, &gradients, at);
+        logs::add::<V, Q, TAPS>(sums, scale, &gradients, at);
     }
     I
 }
