@@ -45,6 +45,12 @@ impl Trainer<'_> {
             let chunk = node.chunk.min(group);
             let chunks = arenas.chunks_mut(chunk * size).zip(moments.chunks_mut(chunk * stride));
             for (at, (arenas, moments)) in chunks.enumerate() {
+                let next = count.saturating_sub(g * group + (at + 1) * chunk).min(chunk);
+                let after = arenas.as_ptr().wrapping_add(arenas.len());
+                with(|scratch| {
+                    scratch.tiles_back.ahead.start(after, size, next);
+                    node.read_back.iter().for_each(|&(at, len)| scratch.tiles_back.ahead.add(at, len));
+                });
                 with(|scratch| pass.back(g * group + at * chunk, head, arenas, moments, partial, scratch));
             }
         });

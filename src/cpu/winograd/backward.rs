@@ -11,6 +11,7 @@
 //! memory, after the transform.
 
 use super::transform::{self, OUT, POSITIONS, SIDE};
+use crate::cpu::ahead::Ahead;
 use crate::cpu::norm_back::Coefficients;
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
@@ -88,6 +89,8 @@ pub struct Buffers {
     m: Buffer,
     w: Buffer,
     carry: Buffer,
+    /// Maps to ask for on the way.
+    pub ahead: Ahead,
 }
 
 kernels! {
@@ -138,6 +141,9 @@ fn backward_body<V: Vector>(
     let m = buffers.m.grown(POSITIONS * group.step(BLOCK));
     let w = buffers.w.grown(MOST_ROWS * POSITIONS * BLOCK);
     let carry = buffers.carry.grown(2 * width * inputs);
+    let ahead = &mut buffers.ahead;
+    let products = convs.iter().map(|conv| conv.outputs / BLOCK * (inputs / V::TILES)).sum::<usize>() + inputs / BLOCK;
+    ahead.spread(group.rows().div_ceil(group.block_rows()) * products * POSITIONS);
     let none = Factor { e: std::ptr::null(), u: std::ptr::null(), outputs: 0, e_step: 0 };
 
     let (row_tiles, image_rows) = (group.row_tiles(), group.image_rows());
@@ -169,11 +175,12 @@ fn backward_body<V: Vector>(
             }
             let dw = &mut dw[conv.dw..][..TAPS * inputs * outputs];
             // SAFETY: V and E hold `tiles` tiles at each position, `w` the products of MOST_ROWS inputs.
-            unsafe { weight_gradient::<V>(group, tiles, outputs, v.as_ptr(), e.as_ptr(), w.as_mut_ptr(), dw) };
+            unsafe { weight_gradient::<V>(group, tiles, outputs, v.as_ptr(), e.as_ptr(), w.as_mut_ptr(), dw, ahead) };
             *factor = Factor { e: e.as_ptr(), u: conv.weights.as_ptr(), outputs, e_step: step };
         }
         for block in 0..inputs / BLOCK {
             for position in 0..POSITIONS {
+                ahead.ask::<V>();
                 // SAFETY: E and M hold `tiles` tiles at each position; weights were checked above.
                 unsafe {
                     let m = m.as_mut_ptr().add(position * group.step(BLOCK));
@@ -288,6 +295,7 @@ unsafe fn gradients_of_row<V: Vector>(group: &Group, conv: &Convolution, d: *con
 /// # Safety
 /// V and E hold `tiles` tiles at each position, `w` [`MOST_ROWS`] · 36 blocks.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn weight_gradient<V: Vector>(
     group: &Group,
     tiles: usize,
@@ -296,6 +304,7 @@ unsafe fn weight_gradient<V: Vector>(
     e: *const f32,
     w: *mut f32,
     dw: &mut [f32],
+    ahead: &mut Ahead,
 ) {
     let inputs = group.inputs;
     let (v_step, e_step) = (group.step(inputs), group.step(outputs));
@@ -303,6 +312,7 @@ unsafe fn weight_gradient<V: Vector>(
     for block in 0..outputs / BLOCK {
         for i in (0..inputs).step_by(V::TILES) {
             for position in 0..POSITIONS {
+                ahead.ask::<V>();
                 let v = v.add(position * v_step + i);
                 let e = e.add(position * e_step + block * BLOCK);
                 let mut sums = [[V::splat(0.0); 4]; MOST_ROWS];
