@@ -98,7 +98,7 @@ pub struct Node {
     pub pools: Vec<usize>,
     /// Where its terms lie in the arena.
     pub read: Vec<usize>,
-    /// What the way back reads first, and where it lies.
+    /// What the way back reads, where it lies and its length; first what has not been read since the way forward.
     pub read_back: Vec<(usize, usize)>,
     /// The head that reads it.
     pub stage: Option<usize>,
@@ -171,7 +171,10 @@ impl Node {
             }
         }
         match network.slots.values[v] {
-            Some(slot) => node.read_back.push((slot, node.len)),
+            Some(slot) => {
+                node.read_back.push((slot, node.len));
+                node.read_back.extend(node.norms.iter().map(|&c| (network.slots.convs[c], node.len)));
+            }
             None => node.read_back.extend(node.read.iter().map(|&at| (at, node.len))),
         }
         for &c in &value.convs {

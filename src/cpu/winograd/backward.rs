@@ -94,10 +94,10 @@ pub struct Buffers {
 }
 
 kernels! {
-    /// From `maps`, `[image][height][width][inputs]`, what the convolutions read (behind their ReLU): adds the weight gradients,
-    /// each packed as `[block of 16 outputs][3][3][input][16]`, to `dw`, and writes the sum of the gradients by `maps` to `dx`, or
-    /// adds it with `add`. Arenas are of `size` floats an image.
-    pub fn backward(group: &Group, maps: &[f32], convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
+    /// From maps `[height][width][inputs]`, the second of the pair apart, whose ReLU the convolutions read: adds the weight
+    /// gradients, each packed as `[block of 16 outputs][3][3][input][16]`, to `dw`, and writes the sum of the gradients by the
+    /// ReLU to `dx`, one image after the other, or adds it with `add`. Arenas are of `size` floats an image.
+    pub fn backward(group: &Group, maps: (&[f32], usize), convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
 }
 
 /// The transformed gradients of one convolution, and its weights for a block of inputs.
@@ -113,7 +113,7 @@ struct Factor {
 #[allow(clippy::too_many_arguments)]
 fn backward_body<V: Vector>(
     group: &Group,
-    maps: &[f32],
+    (maps, apart): (&[f32], usize),
     convs: &[Convolution],
     (arenas, size): (&[f32], usize),
     dw: &mut [f32],
@@ -124,7 +124,8 @@ fn backward_body<V: Vector>(
     let Group { height, width, images, inputs } = *group;
     let pixels = height * width;
     assert!(super::Tiling::fits(height, width) && inputs.is_multiple_of(BLOCK) && inputs > 0);
-    assert!(maps.len() == images * pixels * inputs && dx.len() == maps.len() && arenas.len() >= images * size);
+    assert!(images > 0 && maps.len() >= (images - 1) * apart + pixels * inputs);
+    assert!(dx.len() == images * pixels * inputs && arenas.len() >= images * size);
     assert!(convs.len() <= MOST_CONVS);
     let mut e_len = 0;
     for conv in convs {
@@ -154,7 +155,7 @@ fn backward_body<V: Vector>(
         let place = |row: usize| ((first + row) / image_rows, (first + row) % image_rows * OUT);
         for row in 0..rows {
             let (image, y) = place(row);
-            let map = &maps[image * pixels * inputs..][..pixels * inputs];
+            let map = &maps[image * apart..][..pixels * inputs];
             // SAFETY: V holds `tiles` tiles at each position, and this row's begin here.
             unsafe { inputs_of_row::<V>(group, map, y, zeros, v.as_mut_ptr().add(row * row_tiles * inputs)) };
         }
@@ -202,7 +203,7 @@ fn backward_body<V: Vector>(
     }
 }
 
-/// V of the row of tiles at row `y` of a map.
+/// V of the ReLU of the row of tiles at row `y` of a map.
 ///
 /// # Safety
 /// `zeros` holds a row of the map; V has room for a row of tiles from `v` on at each position.
@@ -244,7 +245,7 @@ unsafe fn inputs_of_row<V: Vector>(group: &Group, map: &[f32], y: usize, zeros: 
     }
 }
 
-/// Bᵀ of one column.
+/// Bᵀ of one column, behind a ReLU.
 ///
 /// # Safety
 /// A vector must be valid at `at` in all rows.
@@ -252,7 +253,7 @@ unsafe fn inputs_of_row<V: Vector>(group: &Group, map: &[f32], y: usize, zeros: 
 unsafe fn column<V: Vector>(rows: &[*const f32; SIDE], at: usize) -> [V; SIDE] {
     let mut d = [V::splat(0.0); SIDE];
     for k in 0..SIDE {
-        d[k] = V::load(rows[k].add(at));
+        d[k] = V::load(rows[k].add(at)).relu();
     }
     transform::input(d)
 }
