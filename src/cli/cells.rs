@@ -16,23 +16,32 @@ pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
             cells.push(Cell::parse(text, encoding)?);
             continue;
         }
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map_err(|source| Error::Io { action: "reading the cells from standard input".to_string(), source })?;
-        cells.extend(lines(&bytes, encoding)?);
+        cells.extend(listed(text, encoding)?);
     }
     Ok(cells)
 }
 
-/// One cell a line; blank lines are ignored.
-fn lines(bytes: &[u8], encoding: Encoding) -> Result<Vec<Cell>> {
+/// The cells of a file, one a line; `-` stands for stdin.
+pub fn listed(file: &str, encoding: Encoding) -> Result<Vec<Cell>> {
+    if file != "-" {
+        let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.into(), source })?;
+        return lines(&bytes, &format!("the file {file}"), encoding);
+    }
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|source| Error::Io { action: "reading the cells from standard input".to_string(), source })?;
+    lines(&bytes, "standard input", encoding)
+}
+
+/// One cell a line; blank lines are ignored. `name` is where they stand, for errors.
+fn lines(bytes: &[u8], name: &str, encoding: Encoding) -> Result<Vec<Cell>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut cells = Vec::new();
     for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {
         let wrong = |found: String, remedy: String| Error::Data {
-            what: format!("Line {} of standard input", i + 1),
+            what: format!("Line {} of {name}", i + 1),
             expected: "a cell".to_string(),
             found,
             remedy,
@@ -48,7 +57,7 @@ fn lines(bytes: &[u8], encoding: Encoding) -> Result<Vec<Cell>> {
     if cells.is_empty() {
         let remedy = "Write one cell a line.".to_string();
         return Err(Error::Data {
-            what: "Standard input".to_string(),
+            what: format!("The list of cells in {name}"),
             expected: "at least one cell".to_string(),
             found: "none".to_string(),
             remedy,
@@ -57,11 +66,11 @@ fn lines(bytes: &[u8], encoding: Encoding) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-/// `n` distinct cells, drawn by a seed.
-pub fn drawn(n: usize, seed: u64) -> Result<Vec<Cell>> {
+/// `n` distinct cells, drawn by a seed; `option` asked for them.
+pub fn drawn(option: &str, n: usize, seed: u64) -> Result<Vec<Cell>> {
     if n > SPACE_SIZE {
         let expected = format!("at most {SPACE_SIZE}, the cells of the space");
-        return Err(Error::options("--sample", expected, n.to_string(), "Ask for fewer, or for --all."));
+        return Err(Error::options(option, expected, n.to_string(), "Ask for fewer cells."));
     }
     Stream::new(seed, &[]).distinct(n, SPACE_SIZE).into_iter().map(|index| Cell::from_index(index as i64)).collect()
 }
@@ -72,25 +81,25 @@ mod tests {
 
     #[test]
     fn lines_of_cells() {
-        let read = lines(b"\xef\xbb\xbf 5\r\n\n\t\n9930", Encoding::Arch).unwrap();
+        let read = lines(b"\xef\xbb\xbf 5\r\n\n\t\n9930", "a file", Encoding::Arch).unwrap();
         assert_eq!(read.iter().map(Cell::index).collect::<Vec<_>>(), [5, 9930]);
-        let error = lines(b"5\n\nfive\n", Encoding::Arch).unwrap_err().to_string();
+        let error = lines(b"5\n\nfive\n", "standard input", Encoding::Arch).unwrap_err().to_string();
         assert!(
             error.starts_with("Line 3 of standard input: expected a cell, found \"five\". The cell \"five\" is"),
             "{error}"
         );
-        assert!(lines(b"1\n\xff\n", Encoding::Arch).unwrap_err().to_string().starts_with("Line 2 "));
-        assert!(lines(b"\n", Encoding::Arch).unwrap_err().to_string().contains("at least one cell"));
+        assert!(lines(b"1\n\xff\n", "a file", Encoding::Arch).unwrap_err().to_string().starts_with("Line 2 "));
+        assert!(lines(b"\n", "a file", Encoding::Arch).unwrap_err().to_string().contains("at least one cell"));
     }
 
     #[test]
     fn drawn_cells_are_distinct_and_follow_the_seed() {
-        let cells = drawn(500, 11).unwrap();
+        let cells = drawn("--cells", 500, 11).unwrap();
         let distinct: std::collections::HashSet<_> = cells.iter().collect();
         assert_eq!(distinct.len(), 500);
-        assert_eq!(drawn(500, 11).unwrap(), cells);
-        assert_ne!(drawn(500, 12).unwrap(), cells);
-        assert_eq!(drawn(SPACE_SIZE, 0).unwrap().len(), SPACE_SIZE);
-        assert_eq!(drawn(SPACE_SIZE + 1, 0).unwrap_err().exit_code(), 2);
+        assert_eq!(drawn("--cells", 500, 11).unwrap(), cells);
+        assert_ne!(drawn("--cells", 500, 12).unwrap(), cells);
+        assert_eq!(drawn("--cells", SPACE_SIZE, 0).unwrap().len(), SPACE_SIZE);
+        assert_eq!(drawn("--cells", SPACE_SIZE + 1, 0).unwrap_err().exit_code(), 2);
     }
 }

@@ -42,9 +42,6 @@ pub struct EngineArguments {
     #[arg(long, value_name = "NAME", value_parser = names::log_synflow(), default_value = "reference")]
     #[arg(help_heading = "Network and images")]
     pub log_synflow: LogSynflowForm,
-    /// Score under R draws of weights, targets and noise: give the mean, and the deviation as NAME_std
-    #[arg(long, value_name = "R", value_parser = names::count, default_value_t = 1, help_heading = "Network and images")]
-    pub repeats: usize,
 
     /// Master seed; the seeds below follow from it unless they are set
     #[arg(long, value_name = "SEED", value_parser = names::seed, default_value_t = 0, help_heading = "Seeds")]
@@ -64,7 +61,7 @@ pub struct EngineArguments {
     /// Seed of the search's decisions
     #[arg(long, value_name = "SEED", value_parser = names::seed, help_heading = "Seeds")]
     pub search_seed: Option<u64>,
-    /// Seed by which `score --sample` draws cells
+    /// Seed by which `score --sample` and `bench --cells` draw cells
     #[arg(long, value_name = "SEED", value_parser = names::seed, help_heading = "Seeds")]
     pub sample_seed: Option<u64>,
 
@@ -77,7 +74,7 @@ pub struct EngineArguments {
 }
 
 impl EngineArguments {
-    /// The engine's options.
+    /// The engine's options, for one draw.
     pub fn options(&self) -> Options {
         let derived = Seeds::new(self.seed);
         let seeds = Seeds {
@@ -106,11 +103,19 @@ impl EngineArguments {
             slope_fit: SlopeFit::Reference,
             classes: self.classes,
             weights: None,
-            repeats: self.repeats,
+            repeats: 1,
             threads: self.threads,
             device: self.device,
         }
     }
+}
+
+/// How many draws a score is the mean of.
+#[derive(Args, Clone)]
+pub struct DrawArguments {
+    /// Score under R draws of weights, targets and noise: give the mean, and the deviation as NAME_std
+    #[arg(long, value_name = "R", value_parser = names::count, default_value_t = 1, help_heading = "Network and images")]
+    pub repeats: usize,
 }
 
 /// Where results go and what is told beside them.

@@ -2,11 +2,13 @@
 //!
 //! One file for each subcommand. Results go to stdout or to a file; the progress bar, notes and errors go to stderr.
 
+mod bench;
 mod cells;
 mod common;
 mod completions;
 mod devices;
 mod explain;
+mod machine;
 mod names;
 mod progress;
 mod score;
@@ -36,6 +38,7 @@ Examples:
   etnas-fast score 1462 9930                            score two cells
   etnas-fast score --sample 100 --format csv -o a.csv   score 100 random cells into a file
   etnas-fast explain 9930                               draw a cell and tell all that is known of it
+  etnas-fast bench --measures search                    time a search, cold, warm and from a table
 
 Exit codes: 0 done; 1 input/output or internal failure; 2 wrong use or wrong data; 3 device; 130 interrupted.";
 
@@ -47,6 +50,8 @@ enum Command {
     Score(Box<score::ScoreArguments>),
     /// Draw a cell and tell all that is known of it without a network
     Explain(explain::ExplainArguments),
+    /// Time the measures, and the search, on this machine
+    Bench(Box<bench::BenchArguments>),
     /// List the devices that can compute scores
     Devices(devices::DevicesArguments),
     /// Print the completions of a shell
@@ -72,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Search(arguments) => arguments.ready().and_then(search::SearchJob::run),
         Command::Score(arguments) => arguments.ready().and_then(score::ScoreJob::run),
         Command::Explain(arguments) => arguments.run(),
+        Command::Bench(arguments) => arguments.ready().and_then(bench::BenchJob::run),
         Command::Devices(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -1,5 +1,6 @@
 //! Values that are names out of a list: help and completions show the list, a slip is answered with the nearest name.
 
+use super::bench::Subject;
 use crate::engine::{Device, LogSynflowForm};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
@@ -43,6 +44,18 @@ pub fn dataset() -> Names<Dataset> {
 /// Every name that `--measures` knows.
 pub fn measure() -> Names<Measure> {
     Names { allowed: Measure::ALL.map(|m| (m.name(), m)).to_vec(), read: |name, _| Measure::from_name(name) }
+}
+
+/// What `bench --measures` can time; keys are understood too.
+pub fn subject() -> Names<Subject> {
+    let allowed = Subject::ALL.map(|subject| (subject.name(), subject)).to_vec();
+    Names { allowed, read: |name, allowed| find("subject of a benchmark", &name.replace('_', "-"), allowed) }
+}
+
+/// The formats of a benchmark.
+pub fn bench_format() -> Names<Format> {
+    let allowed = [Format::Table, Format::Json].map(|f| (f.name(), f)).to_vec();
+    Names { allowed, read: |name, allowed| find("format of a benchmark", name, allowed) }
 }
 
 /// Every name that `--format` knows.

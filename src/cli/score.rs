@@ -1,6 +1,6 @@
 //! `score`: the measures of the cells asked for, in the order asked.
 
-use super::common::{images_line, EngineArguments, OutputArguments, TableArguments};
+use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
 use crate::backend::Watch;
@@ -39,6 +39,8 @@ pub struct ScoreArguments {
     measures: Vec<Measure>,
     #[command(flatten)]
     engine: EngineArguments,
+    #[command(flatten)]
+    draws: DrawArguments,
     /// Weights of one cell's network: a safetensors file under the names of its state_dict
     ///
     /// Channels, cells per stage and classes are read off the shapes.
@@ -75,9 +77,10 @@ impl ScoreArguments {
     /// Everything is read and checked; nothing is computed.
     pub fn ready(self) -> Result<ScoreJob> {
         let mut options = self.engine.options();
+        options.repeats = self.draws.repeats;
         options.weights = self.weights;
         let cells = match self.sample {
-            Some(n) => cells::drawn(n, options.seeds.sample)?,
+            Some(n) => cells::drawn("--sample", n, options.seeds.sample)?,
             None if self.all => Cell::all().collect(),
             None => cells::named(&self.cells, self.encoding)?,
         };

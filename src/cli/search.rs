@@ -1,6 +1,6 @@
 //! `search`: ET-NAS, and what it found.
 
-use super::common::{images_line, EngineArguments, OutputArguments, TableArguments};
+use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
 use super::names;
 use super::progress::{catch_interrupts, Progress};
 use crate::backend::Watch;
@@ -54,6 +54,8 @@ pub struct SearchArguments {
     #[command(flatten)]
     engine: EngineArguments,
     #[command(flatten)]
+    draws: DrawArguments,
+    #[command(flatten)]
     output: OutputArguments,
     #[command(flatten)]
     table: TableArguments,
@@ -74,6 +76,7 @@ impl SearchArguments {
         };
         search.check()?;
         let mut options = self.engine.options();
+        options.repeats = self.draws.repeats;
         // Algorithm 1 fits LossSlope's line to all ten losses (SPEC section 4).
         options.slope_fit = match search.preset {
             Preset::Reference => SlopeFit::Reference,

@@ -51,11 +51,13 @@ impl Geometry {
         Geometry { row, step: channels, stride: 1, kernel: 1, run: channels, height: 1, width: pixels, outputs }
     }
 
-    fn source_len(&self) -> usize {
+    /// Floats of the source from its first pixel on.
+    pub fn source_len(&self) -> usize {
         ((self.height - 1) * self.stride + self.kernel - 1) * self.row + (self.width - 1) * self.step + self.run
     }
 
-    fn weight_len(&self) -> usize {
+    /// Floats of the packed weights.
+    pub fn weight_len(&self) -> usize {
         self.outputs * self.kernel * self.run
     }
 }

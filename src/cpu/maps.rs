@@ -38,10 +38,6 @@ kernels! {
     pub fn add_scaled(out: &mut [f32], raw: &[f32], scale: &[f32]) = add_scaled_body;
     /// `out += other`.
     pub fn add(out: &mut [f32], other: &[f32]) = add_body;
-    /// `out += average of other over 3×3`, the divisor counting the pixels inside. `columns` holds (width+2)·c floats.
-    pub fn add_pool(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_body;
-    /// The adjoint of [`add_pool`]: `out` of the pool's source, `d` of its result.
-    pub fn add_pool_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_adjoint_body;
     /// ReLU of a map into a padded map, border included.
     pub fn relu_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = relu_padded_body;
     /// The 2×2 average of a map into a padded map of half the size, border included.
@@ -75,85 +71,6 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
 fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
     for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
         each::<V, 1>(out, [other], |out, [other]| unsafe { out.add(other) });
-    }
-}
-
-/// Pixels of a window of three that lie inside.
-fn inside(at: usize, size: usize) -> usize {
-    1 + usize::from(at > 0) + usize::from(at + 1 < size)
-}
-
-/// `columns[x] = Σ weight(row)·rows`, over the up to three rows around `y`; the border columns are zero.
-#[inline(always)]
-fn sum_rows<V: Vector>(
-    map: &[f32],
-    (h, w): (usize, usize),
-    c: usize,
-    y: usize,
-    columns: &mut [f32],
-    weight: impl Fn(usize) -> f32,
-) {
-    let (first, last) = (y.saturating_sub(1), (y + 1).min(h - 1));
-    columns[..c].fill(0.0);
-    columns[(w + 1) * c..].fill(0.0);
-    let columns = &mut columns[c..(w + 1) * c];
-    for row in first..=last {
-        let weight = weight(row);
-        let from = map[row * w * c..][..w * c].as_chunks::<BLOCK>().0;
-        for (sum, from) in columns.as_chunks_mut::<BLOCK>().0.iter_mut().zip(from) {
-            each::<V, 1>(sum, [from], |sum, [from]| unsafe {
-                let from = from.mul(V::splat(weight));
-                if row == first {
-                    from
-                } else {
-                    sum.add(from)
-                }
-            });
-        }
-    }
-}
-
-/// `out[x] += weight(x) · (columns[x−1] + columns[x] + columns[x+1])` for one row.
-#[inline(always)]
-fn add_columns<V: Vector>(out: &mut [f32], c: usize, columns: &[f32], weight: impl Fn(usize) -> f32) {
-    let per_pixel = c / BLOCK;
-    let columns = columns.as_chunks::<BLOCK>().0;
-    for (x, out) in out.chunks_exact_mut(c).enumerate() {
-        let weight = weight(x);
-        for (b, out) in blocks_mut(out).iter_mut().enumerate() {
-            let [l, m, r] = [0, 1, 2].map(|k| &columns[(x + k) * per_pixel + b]);
-            each::<V, 3>(out, [l, m, r], |out, [l, m, r]| unsafe { out.add(l.add(m).add(r).mul(V::splat(weight))) });
-        }
-    }
-}
-
-/// 1/(pixels of a window that lie inside).
-const SHARE: [f32; 10] =
-    [0.0, 1.0, 1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0, 1.0 / 5.0, 1.0 / 6.0, 1.0 / 7.0, 1.0 / 8.0, 1.0 / 9.0];
-
-#[inline(always)]
-fn add_pool_body<V: Vector>(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) {
-    let (h, w) = size;
-    let c = out.len() / (h * w);
-    let columns = &mut columns[..(w + 2) * c];
-    for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
-        sum_rows::<V>(other, size, c, y, columns, |_| 1.0);
-        add_columns::<V>(out, c, columns, |x| SHARE[inside(y, h) * inside(x, w)]);
-    }
-}
-
-#[inline(always)]
-fn add_pool_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize, usize), columns: &mut [f32]) {
-    let (h, w) = size;
-    let c = out.len() / (h * w);
-    let columns = &mut columns[..(w + 2) * c];
-    for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
-        sum_rows::<V>(d, size, c, y, columns, |row| SHARE[inside(row, h)]);
-        for (x, column) in columns[c..(w + 1) * c].chunks_exact_mut(c).enumerate() {
-            let share = SHARE[inside(x, w)];
-            column.iter_mut().for_each(|sum| *sum *= share);
-        }
-        add_columns::<V>(out, c, columns, |_| 1.0);
     }
 }
 
@@ -264,37 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn pool_counts_the_pixels_inside() {
-        for isa in Isa::available() {
-            for (h, w) in [(1, 1), (2, 2), (4, 4), (3, 7), (8, 8)] {
-                let map = random(h * w * C, 1);
-                let mut out = vec![2.0; map.len()];
-                add_pool(isa, &mut out, &map, (h, w), &mut vec![f32::NAN; (w + 2) * C]);
-                for at in 0..map.len() {
-                    let (y, x, c) = (at / C / w, at / C % w, at % C);
-                    let window: Vec<f64> = (y.saturating_sub(1)..(y + 2).min(h))
-                        .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(w)).map(move |x| (y * w + x) * C + c))
-                        .map(|at| f64::from(map[at]))
-                        .collect();
-                    let expected = 2.0 + window.iter().sum::<f64>() / window.len() as f64;
-                    assert!((f64::from(out[at]) - expected).abs() < 1e-6, "{isa:?} {h}×{w} at {at}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn adjoints_are_adjoint() {
         for isa in Isa::available() {
             let size = (6, 10);
             let n = size.0 * size.1 * C;
-            let (x, y) = (random(n, 2), random(n, 3));
-            let columns = &mut vec![f32::NAN; (size.1 + 2) * C];
-            let (mut ax, mut ay) = (vec![0.0; n], vec![0.0; n]);
-            add_pool(isa, &mut ax, &x, size, columns);
-            add_pool_adjoint(isa, &mut ay, &y, size, columns);
-            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
-
+            let x = random(n, 2);
             let y = random(n / 4, 4);
             let mut padded = vec![f32::NAN; padded_len(3, 5, C)];
             average_padded(isa, &x, size, &mut padded);

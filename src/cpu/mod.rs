@@ -18,6 +18,10 @@ mod norm;
 mod norm_back;
 mod pairs;
 mod pass;
+#[doc(hidden)]
+pub mod peak;
+#[doc(hidden)]
+pub mod probe;
 mod scratch;
 mod simd;
 mod strided;
@@ -117,6 +121,23 @@ impl Cpu {
         self.train.lend(run);
         norms
     }
+
+    /// The ReLU codes of a batch, value by value, each beside (channels, height, width): one list of words an image, bit i
+    /// the sign of element i in the order `[h][w][c]` with c padded to a multiple of 16. There to count flipped signs.
+    #[doc(hidden)]
+    #[allow(clippy::type_complexity)]
+    pub fn codes(
+        &self,
+        cell: &Cell,
+        weights: &Arc<Weights>,
+        batch: &Batch,
+    ) -> Vec<((usize, usize, usize), Vec<Vec<u64>>)> {
+        let bank = self.banks.get(weights);
+        let plan = Plan::new(cell, weights.skeleton(), Purpose::Codes, weights.shifts());
+        let run = |space: &mut _| naswot::codes(self.isa, self.convolution, &plan, &bank, batch, space);
+        let codes = self.naswot.lend(run);
+        codes.into_iter().map(|(shape, code)| ((shape.channels, shape.height, shape.width), code)).collect()
+    }
 }
 
 /// Workspaces that are not in use.
@@ -207,11 +228,7 @@ impl Backend for Cpu {
 
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let bank = self.banks.get(weights);
-        population(cells.len(), 1, watch, |at, _| {
-            let cell = &cells[at];
-            let plan = Plan::new(cell, weights.skeleton(), Purpose::Output, false);
-            Ok(self.synflow.lend(|space| synflow::sums(self.isa, cell, &plan, &bank, space)))
-        })
+        synflow::population(self.isa, cells, &bank, &self.synflow, watch)
     }
 
     fn train(

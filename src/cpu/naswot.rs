@@ -14,7 +14,7 @@ use super::sums::{self, Part, Place, Sum};
 use super::winograd::Tiling;
 use super::Convolution;
 use crate::input::Batch;
-use crate::plan::{Conv, Plan, Slots, Source, Storage, Term, Value};
+use crate::plan::{Conv, Plan, Shape, Slots, Source, Storage, Term, Value};
 use crate::weights::{Norm, NormSlot, Slot};
 use std::sync::Arc;
 
@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
                         continue;
                     }
                     let words = &mut codes[i * self.codes.words()..][self.codes.code(v)];
-                    self.network.assemble(v, first + i, affines, &shift, arena, out, words, &mut scratch.columns);
+                    self.network.assemble(v, first + i, affines, &shift, arena, out, words, &mut scratch.zeros);
                 }
                 self.network.run_convs(v, (&convs, &packed), (arenas, self.size), (moments, stride), scratch);
             });
@@ -211,11 +211,6 @@ impl<'a> Run<'a> {
             }
         }
     }
-
-    fn distances(&self, space: &Workspace) -> Vec<u64> {
-        let rows = &space.codes[..self.count * self.codes.words()];
-        pairs::distances(self.network.isa, &self.codes, rows, self.count, self.parallel)
-    }
 }
 
 /// Distances of all pairs of images, `[count, count]`. With `parallel`, images are spread over the threads; the result is
@@ -230,16 +225,55 @@ pub fn distances(
     parallel: bool,
     space: &mut Workspace,
 ) -> Vec<u64> {
-    let count = batch.count;
+    let prefix = prefix.filter(|_| begins_with_stem(plan));
+    let layout = run(isa, convolution, plan, bank, batch, prefix, parallel, space);
+    let rows = &space.codes[..batch.count * layout.words()];
+    let mut distance = pairs::distances(isa, &layout, rows, batch.count, parallel);
+    if let Some(prefix) = prefix {
+        let weight = plan.values[0].codes;
+        distance.iter_mut().zip(&prefix.distance).for_each(|(sum, d)| *sum += weight * d);
+    }
+    distance
+}
+
+/// The codes that the distances count, each beside the shape of its value: for every image the signs in the order
+/// `[h][w][c]`, c padded to a multiple of 16.
+pub fn codes(
+    isa: Isa,
+    convolution: Convolution,
+    plan: &Plan,
+    bank: &Bank,
+    batch: &Batch,
+    space: &mut Workspace,
+) -> Vec<(Shape, Vec<Vec<u64>>)> {
+    let layout = run(isa, convolution, plan, bank, batch, None, true, space);
+    let row = |i: usize| &space.codes[i * layout.words()..][..layout.words()];
+    let of = |at: usize, v: usize| {
+        (plan.values[v].shape, (0..batch.count).map(|i| row(i)[layout.code(at)].to_vec()).collect())
+    };
+    let values = (0..plan.values.len()).filter(|&v| plan.values[v].codes > 0).map(|v| of(v, v));
+    values.chain(plan.stages[2].map(|last| of(plan.values.len(), last))).collect()
+}
+
+/// One forward pass, beyond the prefix if there is one; leaves the codes in `space`, laid out as it says.
+fn run(
+    isa: Isa,
+    convolution: Convolution,
+    plan: &Plan,
+    bank: &Bank,
+    batch: &Batch,
+    prefix: Option<&Prefix>,
+    parallel: bool,
+    space: &mut Workspace,
+) -> Layout {
     if plan.values.is_empty() {
-        return vec![0; count * count];
+        return Layout::default();
     }
     let slots = assign(plan);
-    let prefix = prefix.filter(|_| begins_with_stem(plan));
     let outside = prefix.map(|prefix| prefix.outside(plan));
     let network = Network { isa, plan, slots: &slots, weights: &bank.weights, outside: outside.as_ref() };
     let first = usize::from(prefix.is_some());
-    let run = Run::new(network, convolution, bank, parallel, (first, count), space);
+    let run = Run::new(network, convolution, bank, parallel, (first, batch.count), space);
     match prefix {
         Some(prefix) => prefix.lend_affines(plan, &mut space.affines),
         None => run.stem(batch, space),
@@ -248,12 +282,7 @@ pub fn distances(
         run.value(v, space);
     }
     run.head(space);
-    let mut distance = run.distances(space);
-    if let Some(prefix) = prefix {
-        let weight = plan.values[0].codes;
-        distance.iter_mut().zip(&prefix.distance).for_each(|(sum, d)| *sum += weight * d);
-    }
-    distance
+    run.codes
 }
 
 fn assign(plan: &Plan) -> Slots {
@@ -290,7 +319,9 @@ impl<'a> Prefix<'a> {
         let run = Run::new(network, convolution, bank, true, (0, batch.count), space);
         run.stem(batch, space);
         run.value(0, space);
-        let distance = run.distances(space);
+        let Run { codes, .. } = run;
+        let rows = &space.codes[..batch.count * codes.words()];
+        let distance = pairs::distances(isa, &codes, rows, batch.count, true);
         Some(Prefix { plan, slots, space, distance })
     }
 

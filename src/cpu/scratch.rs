@@ -13,8 +13,8 @@ pub struct Scratch {
     pub second: Buffer,
     /// A second map.
     pub map: Buffer,
-    /// Column sums of a pool.
-    pub columns: Buffer,
+    /// A row of zeros beside a pool.
+    pub zeros: Buffer,
     /// The gradient by what convolutions read.
     pub dx: Buffer,
     /// What other readers give to a gradient.

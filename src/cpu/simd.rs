@@ -75,6 +75,9 @@ impl Isa {
     }
 }
 
+/// The bits of √½: subtracted from those of a number, they leave the exponent of its [`Vector::split`] above bit 23.
+const ROOT_HALF: i32 = 0x3f35_04f3;
+
 /// Consecutive f32 in one register.
 ///
 /// # Safety
@@ -108,6 +111,12 @@ pub unsafe trait Vector: Copy {
     unsafe fn gated(self, gate: Self) -> Self;
     /// Bit i is set where element i is greater than zero.
     unsafe fn positive(self) -> u32;
+    /// The larger elements; either where one is not a number.
+    unsafe fn max(self, b: Self) -> Self;
+    /// The smaller elements; either where one is not a number.
+    unsafe fn min(self, b: Self) -> Self;
+    /// Positive normal numbers as mantissas in [√½, √2) and exponents of two.
+    unsafe fn split(self) -> (Self, Self);
     /// Asks for the line of the cache that holds `at`, to write to it.
     #[inline(always)]
     fn prefetch_write(_at: *const f32) {}
@@ -175,6 +184,21 @@ unsafe impl Vector for Plain {
     unsafe fn positive(self) -> u32 {
         (0..4).map(|i| u32::from(self.0[i] > 0.0) << i).sum()
     }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| if self.0[i] > b.0[i] { self.0[i] } else { b.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        Plain([0, 1, 2, 3].map(|i| if self.0[i] < b.0[i] { self.0[i] } else { b.0[i] }))
+    }
+    #[inline(always)]
+    unsafe fn split(self) -> (Self, Self) {
+        let bits = self.0.map(|x| x.to_bits() as i32);
+        let exponents = bits.map(|b| b.wrapping_sub(ROOT_HALF) >> 23);
+        let mantissas = [0, 1, 2, 3].map(|i| f32::from_bits(bits[i].wrapping_sub(exponents[i] << 23) as u32));
+        (Plain(mantissas), Plain(exponents.map(|e| e as f32)))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -182,7 +206,7 @@ pub use x86::{Wide256, Wide512};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Vector, ROOT_HALF};
     use std::arch::x86_64::*;
 
     /// Eight floats in a 256-bit register.
@@ -252,6 +276,21 @@ mod x86 {
         unsafe fn positive(self) -> u32 {
             _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps())) as u32
         }
+        #[inline(always)]
+        unsafe fn max(self, b: Self) -> Self {
+            Wide256(_mm256_max_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            Wide256(_mm256_min_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn split(self) -> (Self, Self) {
+            let bits = _mm256_castps_si256(self.0);
+            let exponents = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, _mm256_set1_epi32(ROOT_HALF)));
+            let mantissas = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(exponents));
+            (Wide256(_mm256_castsi256_ps(mantissas)), Wide256(_mm256_cvtepi32_ps(exponents)))
+        }
     }
 
     /// Sixteen floats in a 512-bit register.
@@ -320,6 +359,21 @@ mod x86 {
         #[inline(always)]
         unsafe fn positive(self) -> u32 {
             u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps()))
+        }
+        #[inline(always)]
+        unsafe fn max(self, b: Self) -> Self {
+            Wide512(_mm512_max_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn min(self, b: Self) -> Self {
+            Wide512(_mm512_min_ps(self.0, b.0))
+        }
+        #[inline(always)]
+        unsafe fn split(self) -> (Self, Self) {
+            let bits = _mm512_castps_si512(self.0);
+            let exponents = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, _mm512_set1_epi32(ROOT_HALF)));
+            let mantissas = _mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(exponents));
+            (Wide512(_mm512_castsi512_ps(mantissas)), Wide512(_mm512_cvtepi32_ps(exponents)))
         }
     }
 }

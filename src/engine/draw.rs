@@ -44,6 +44,10 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Copy> Memo<T> {
+    fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The results of `cells`, those not yet known by `compute`, chunk by chunk.
     fn get(&self, cells: &[Cell], compute: impl Fn(&[Cell]) -> Result<Vec<T>>) -> Result<Vec<T>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,6 +133,13 @@ impl Draw {
         Ok(networks)
     }
 
+    /// Forgets all results. Weights and LossSlope's task stay.
+    pub fn forget(&self) {
+        self.naswot.forget();
+        self.synflow.forget();
+        self.slope.forget();
+    }
+
     /// naswot of each cell, −∞ where the kernel is singular.
     pub fn naswot(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<f64>> {
         let networks = self.networks(cells, shared)?;
@@ -152,5 +163,42 @@ impl Draw {
             let losses = shared.backend.train(cells, &networks.slope, task, watch)?;
             Ok(losses.iter().map(|losses| loss_slope::score(losses, shared.options.slope_fit)).collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::backend::Watch;
+    use crate::engine::{Engine, Options};
+    use crate::input::Dataset;
+    use crate::measure::Measure;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Counts the cells that are computed.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Watch for Count {
+        fn advance(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn scores_are_remembered_until_they_are_forgotten() {
+        let options = Options { batch: 2, dataset: Dataset::ImageNet16, ..Options::default() };
+        let engine = Engine::new(options).unwrap();
+        let cells = ["5".parse().unwrap(), "9930".parse().unwrap()];
+        for measure in [Measure::Naswot, Measure::LogSynflow, Measure::LossSlope] {
+            let count = Count::default();
+            let score = || engine.score(&cells, &[measure], &count).unwrap();
+            let first = score();
+            assert_eq!(count.0.load(Ordering::Relaxed), 2);
+            assert_eq!(score(), first);
+            assert_eq!(count.0.load(Ordering::Relaxed), 2);
+            engine.forget();
+            assert_eq!(score(), first);
+            assert_eq!(count.0.load(Ordering::Relaxed), 4);
+        }
     }
 }

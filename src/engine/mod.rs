@@ -4,6 +4,7 @@
 //! A score is a pure function of cell and [`Options`]: threads, chunks, order and earlier calls change nothing.
 
 mod configuration;
+mod cost;
 mod draw;
 mod options;
 mod record;

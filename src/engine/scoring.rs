@@ -31,8 +31,8 @@ pub struct Engine {
     backend: Box<dyn Backend>,
     threads: ThreadPool,
     origin: Origin,
-    batch: Batch,
-    regression_images: Batch,
+    pub(super) batch: Batch,
+    pub(super) regression_images: Batch,
     network: Skeleton,
     file: Option<(TensorFile, WeightFile)>,
     draws: Vec<Draw>,
@@ -101,6 +101,16 @@ impl Engine {
     /// The network around the cells.
     pub fn network(&self) -> &Skeleton {
         &self.network
+    }
+
+    /// Worker threads.
+    pub fn threads(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
+    /// Forgets every score, so that the next call computes again; weights, images and working memory stay. For timings.
+    pub fn forget(&self) {
+        self.draws.iter().for_each(Draw::forget);
     }
 
     /// Everything that decides a score.

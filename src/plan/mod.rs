@@ -30,7 +30,7 @@ pub enum Purpose {
 }
 
 /// Where a convolution reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The image.
     Image,
@@ -39,7 +39,7 @@ pub enum Source {
 }
 
 /// What happens to a convolution's source before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Before {
     /// Nothing: the stem.
     Nothing,
@@ -50,7 +50,7 @@ pub enum Before {
 }
 
 /// A summand of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Term {
     /// The output of a convolution (position in [`Plan::convs`]), behind BatchNorm if it has one.
     Conv(usize),
@@ -63,7 +63,7 @@ pub enum Term {
 }
 
 /// Channels, height and width of a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// Channels.
     pub channels: usize,
@@ -86,7 +86,7 @@ impl Shape {
 }
 
 /// A node of the network.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Value {
     /// Its maps.
     pub shape: Shape,
@@ -103,7 +103,7 @@ pub struct Value {
 }
 
 /// A convolution, with BatchNorm unless it is a shortcut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv {
     /// Its weights.
     pub slot: Slot,
@@ -126,7 +126,7 @@ pub struct Conv {
 }
 
 /// The values and convolutions of a network, each once, sources before targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
     /// The values in order of execution.
     pub values: Vec<Value>,
@@ -136,10 +136,23 @@ pub struct Plan {
     pub stages: [Option<usize>; 3],
 }
 
+impl Conv {
+    /// Multiply-accumulates for one image.
+    pub fn macs(&self) -> u64 {
+        (self.inputs * self.kernel * self.kernel * self.shape.channels * self.shape.pixels()) as u64
+    }
+}
+
 impl Plan {
     /// Multiply-accumulates of the plan's convolutions for one image.
     pub fn macs(&self) -> u64 {
-        self.convs.iter().map(|c| (c.inputs * c.kernel * c.kernel * c.shape.channels * c.shape.pixels()) as u64).sum()
+        self.convs.iter().map(Conv::macs).sum()
+    }
+
+    /// Multiply-accumulates of the way back for one image: the gradients of all weights, and of all sources but the image.
+    pub fn backward_macs(&self) -> u64 {
+        let inner = self.convs.iter().filter(|conv| conv.source != Source::Image);
+        self.macs() + inner.map(Conv::macs).sum::<u64>()
     }
 
     /// The values that read `v` by skip or pool, with the term that does, one entry per term.

@@ -2,6 +2,7 @@
 //!
 //! This room turns results into text. It computes no score and knows nothing of the command line.
 
+mod bench;
 mod drawing;
 mod explain;
 mod format;
@@ -15,6 +16,7 @@ mod record;
 mod score;
 mod search;
 
+pub use bench::{BenchReport, Machine, MeasureTiming, SearchTiming, Spread};
 pub use drawing::draw;
 pub use explain::Explanation;
 pub use format::Format;

@@ -180,3 +180,25 @@ fn lines_of_stdin_are_named() {
     }
     refused_in_a_sentence(&["score", "-", "-"], 2, &["once"]);
 }
+
+#[test]
+fn a_benchmark_that_cannot_be_run() {
+    refused_in_a_sentence(&["bench", "--measures", "naswott"], 2, &["There is no", "Did you mean naswot?"]);
+    refused_in_a_sentence(&["bench", "--measures", "degree"], 2, &["Known: naswot, log-synflow, loss-slope, search."]);
+    refused_in_a_sentence(&["bench", "--format", "csv"], 2, &["There is no", "Known: table, json."]);
+    refused_in_a_sentence(&["bench", "--cells", "0"], 2, &["--cells: expected a number of cells, at least 1"]);
+    refused_in_a_sentence(&["bench", "--cells", "15626"], 2, &["--cells", "at most 15625", "15626"]);
+    refused_in_a_sentence(&["bench", "--cells", "absent"], 2, &["Cannot read absent"]);
+    refused_in_a_sentence(&["bench", "--batch", "1"], 2, &["at least 2 images"]);
+    refused_in_a_sentence(&["bench", "--device", "cuda"], 3, &["The device cuda:0 cannot be used"]);
+    for option in ["--repeats", "--chunk", "--threads", "--batch"] {
+        refused_in_a_sentence(&["bench", option, "0"], 2, &[option, "a whole number of at least 1"]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cells");
+    for (text, part) in [("5\nfive\n", "Line 2 of the file "), ("\n", "expected at least one cell, found none")] {
+        std::fs::write(&file, text).unwrap();
+        refused_in_a_sentence(&["bench", "--cells", file.to_str().unwrap()], 2, &[part]);
+    }
+    refused(&["bench", "5"], 2, &["unexpected argument '5'"]);
+}

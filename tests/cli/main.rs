@@ -1,6 +1,7 @@
 //! The command line as a contract: what is printed where, exit codes, and that nothing is written half.
 
 mod bad_input;
+mod bench;
 mod explain;
 mod formats;
 mod output;

@@ -179,7 +179,7 @@ impl Pass<'_> {
             for (i, (base, arena)) in base.chunks_exact_mut(len).zip(arenas.chunks_exact(size)).enumerate() {
                 let mut written = false;
                 if !node.pools.is_empty() {
-                    let zeros = grown(&mut scratch.columns, len / shape.height);
+                    let zeros = grown(&mut scratch.zeros, len / shape.height);
                     zeros.fill(0.0);
                     for &from in &node.pools {
                         totals::pool_adjoint(isa, base, &arena[from..][..len], hw, zeros, written);
@@ -246,7 +246,7 @@ impl Pass<'_> {
                 Some(slot) if node.average.is_empty() => maps::relu(network.isa, &arena[slot..][..node.len], value),
                 Some(slot) => value.copy_from_slice(&arena[slot..][..node.len]),
                 None => {
-                    let (affines, shift, zeros) = (self.affines, self.shift, &mut scratch.columns);
+                    let (affines, shift, zeros) = (self.affines, self.shift, &mut scratch.zeros);
                     network.assemble(self.v, 0, affines, shift, arena, value, &mut [], zeros);
                 }
             }

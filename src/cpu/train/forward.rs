@@ -69,7 +69,7 @@ impl Trainer<'_> {
                 node.read.iter().for_each(|&at| scratch.tiles.ahead.add(at, node.len));
                 let outs = grown(&mut scratch.value, arenas.len() / size * node.len).chunks_exact_mut(node.len);
                 for (out, arena) in outs.zip(arenas.chunks_exact_mut(size)) {
-                    network.assemble(v, 0, known, shift, arena, out, &mut [], &mut scratch.columns);
+                    network.assemble(v, 0, known, shift, arena, out, &mut [], &mut scratch.zeros);
                 }
                 network.run_convs(
                     v,
