@@ -7,6 +7,7 @@
 // A pass needs maps, places, moments and memory of its own: naming each beats a structure for one call.
 #![allow(clippy::too_many_arguments)]
 
+pub mod ahead;
 mod bank;
 mod conv;
 mod heads;

@@ -212,7 +212,7 @@ fn tiles_back(c: usize, side: usize) -> Kernel {
             let norm = norm.coefficients();
             let conv = backward::Convolution { weights: &packed, outputs: c, d: 0, raw: shape.target(), norm, dw: 0 };
             let arenas = (&arenas[..], 2 * shape.target());
-            backward::backward(isa, &group, &maps, &[conv], arenas, &mut dw, &mut dx, false, &mut buffers);
+            backward::backward(isa, &group, (&maps, shape.source()), &[conv], arenas, &mut dw, &mut dx, false, &mut buffers);
         }),
         plain: Box::new(move || {
             for _ in 0..images {

@@ -120,6 +120,9 @@ pub unsafe trait Vector: Copy {
     /// Asks for the line of the cache that holds `at`, to write to it.
     #[inline(always)]
     fn prefetch_write(_at: *const f32) {}
+    /// Asks for the line that holds `at` into the second-level cache, to read it.
+    #[inline(always)]
+    fn prefetch(_at: *const f32) {}
 }
 
 /// Four floats, in plain Rust.
@@ -221,6 +224,11 @@ mod x86 {
             unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) };
         }
         #[inline(always)]
+        fn prefetch(at: *const f32) {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+        }
+        #[inline(always)]
         unsafe fn splat(x: f32) -> Self {
             Wide256(_mm256_set1_ps(x))
         }
@@ -298,6 +306,11 @@ mod x86 {
         fn prefetch_write(at: *const f32) {
             // SAFETY: a hint, for any address.
             unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.cast()) };
+        }
+        #[inline(always)]
+        fn prefetch(at: *const f32) {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
         }
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self {

@@ -67,15 +67,16 @@ fn add_up_body<V: Vector>(sum: &Sum, arena: &mut [f32], out: &mut [f32], words: 
     // SAFETY: chunks lie within `out`, parts and `keep` within the arena, which nobody else uses; a chunk is read before
     // it is written, so that `keep` may be a part.
     unsafe {
+        let mut channel = 0;
         for at in (0..whole).step_by(WORD) {
-            let bits = chunk::<V, 4>(sum, arena, out.as_mut_ptr(), at, channels);
+            let bits = chunk::<V, 4>(sum, arena, out.as_mut_ptr(), at, &mut channel);
             if let Some(word) = words.get_mut(at / WORD) {
                 *word = bits;
             }
         }
         let mut bits = 0;
         for at in (whole..out.len()).step_by(BLOCK) {
-            bits |= chunk::<V, 1>(sum, arena, out.as_mut_ptr(), at, channels) << (at - whole);
+            bits |= chunk::<V, 1>(sum, arena, out.as_mut_ptr(), at, &mut channel) << (at - whole);
         }
         if let Some(word) = words.get_mut(whole / WORD) {
             *word = bits;
@@ -83,7 +84,7 @@ fn add_up_body<V: Vector>(sum: &Sum, arena: &mut [f32], out: &mut [f32], words: 
     }
 }
 
-/// B blocks of 16 floats from `at` on.
+/// B blocks of 16 floats from `at` on, the first of them that of `channel`, which is moved on.
 ///
 /// # Safety
 /// They must lie within `out`, and as many from each part's place and the place to keep within the arena.
@@ -93,15 +94,21 @@ unsafe fn chunk<V: Vector, const B: usize>(
     arena: *mut f32,
     out: *mut f32,
     at: usize,
-    channels: usize,
+    channel: &mut usize,
 ) -> u64 {
     let vectors = BLOCK / V::LANES;
-    // A chunk begins at a multiple of its length, which divides or is divided by the channels, or at some block of them.
-    let channel = |b: usize| (at + b * BLOCK) % channels;
+    let mut channels = [0; B];
+    for b in 0..B {
+        channels[b] = *channel;
+        *channel += BLOCK;
+        if *channel == sum.shift.len() {
+            *channel = 0;
+        }
+    }
     let mut sums = [[V::splat(0.0); 4]; B];
     for b in 0..B {
         for q in 0..vectors {
-            sums[b][q] = V::load(sum.shift.as_ptr().add(channel(b) + q * V::LANES));
+            sums[b][q] = V::load(sum.shift.as_ptr().add(channels[b] + q * V::LANES));
             if sum.pooled {
                 sums[b][q] = sums[b][q].add(V::load(out.add(at + b * BLOCK + q * V::LANES)));
             }
@@ -116,7 +123,7 @@ unsafe fn chunk<V: Vector, const B: usize>(
             Some(scale) => {
                 for b in 0..B {
                     for q in 0..vectors {
-                        let scale = V::load(scale.as_ptr().add(channel(b) + q * V::LANES));
+                        let scale = V::load(scale.as_ptr().add(channels[b] + q * V::LANES));
                         sums[b][q] = V::load(from.add(b * BLOCK + q * V::LANES)).mul_add(scale, sums[b][q]);
                     }
                 }

@@ -14,14 +14,23 @@ pub struct Total<'a> {
     pub base: Option<&'a [f32]>,
     /// Where the gradients of values that read this one by skip lie in the image's arena.
     pub parts: &'a [usize],
-    /// The gradient by the ReLU of the value, and that ReLU.
-    pub gated: Option<(&'a [f32], &'a [f32])>,
+    /// The gradient by the ReLU of the value, and the value, or that ReLU.
+    pub gated: Option<(&'a [f32], Gate<'a>)>,
     /// Where the sum goes in the arena: no part's place, or exactly that.
     pub to: usize,
     /// Floats of the sum.
     pub len: usize,
     /// The BatchNorms among the value's terms: where their input lies in the arena, and its mean. At most [`MOST_NORMS`].
     pub norms: &'a [(usize, &'a [f32])],
+}
+
+/// Where the value lies that decides what a ReLU lets through.
+#[derive(Clone, Copy)]
+pub enum Gate<'a> {
+    /// In the image's arena, from here on.
+    Arena(usize),
+    /// In a map of its own.
+    Map(&'a [f32]),
 }
 
 /// Most BatchNorms among a value's terms: the last node of a cell sums three edges.
@@ -40,7 +49,11 @@ fn add_up_body<V: Vector>(total: &Total, arena: &mut [f32], sums: &mut [Moment])
     let Total { channels, len, .. } = *total;
     assert!(channels > 0 && channels.is_multiple_of(BLOCK) && len.is_multiple_of(channels));
     assert!(total.base.is_none_or(|base| base.len() == len));
-    assert!(total.gated.is_none_or(|(d, relu)| d.len() == len && relu.len() == len));
+    let gate = |gate: Gate| match gate {
+        Gate::Arena(at) => at + len <= arena.len(),
+        Gate::Map(map) => map.len() == len,
+    };
+    assert!(total.gated.is_none_or(|(d, value)| d.len() == len && gate(value)));
     assert!(total.parts.iter().all(|at| at + len <= arena.len()) && total.to + len <= arena.len());
     assert!(total.norms.iter().all(|(raw, mean)| raw + len <= arena.len() && mean.len() == channels));
     assert!(total.norms.len() <= MOST_NORMS && sums.len() == total.norms.len() * channels);
@@ -62,6 +75,12 @@ fn add_up_body<V: Vector>(total: &Total, arena: &mut [f32], sums: &mut [Moment])
 /// Pixels whose terms are added up in f32.
 const RUN: usize = 16;
 
+/// Sums over a few pixels of a vector of channels, the even ones and the odd.
+struct Run<V, const N: usize> {
+    d: [V; 2],
+    products: [[V; 2]; N],
+}
+
 /// A vector of channels from `at` on, with N BatchNorms.
 ///
 /// # Safety
@@ -73,11 +92,11 @@ unsafe fn channel<V: Vector, const N: usize>(total: &Total, arena: *mut f32, at:
     for n in 0..N {
         means[n] = V::load(total.norms[n].1.as_ptr().add(at));
     }
-    let mut all = [[0.0f64; BLOCK]; 2 * MOST_NORMS];
+    let mut all = [[0.0f64; BLOCK]; 1 + MOST_NORMS];
     let mut p = 0;
     while p < pixels {
         let end = (p + RUN).min(pixels);
-        let mut run = [[[V::splat(0.0); 2]; 2]; N];
+        let mut run = Run { d: [V::splat(0.0); 2], products: [[V::splat(0.0); 2]; N] };
         while p + 4 <= end {
             pixels_at::<V, N, 4>(total, arena, p * total.channels + at, &means, &mut run);
             p += 4;
@@ -86,15 +105,16 @@ unsafe fn channel<V: Vector, const N: usize>(total: &Total, arena: *mut f32, at:
             pixels_at::<V, N, 1>(total, arena, p * total.channels + at, &means, &mut run);
             p += 1;
         }
+        if N > 0 {
+            run.d[0].add(run.d[1]).accumulate(all[0].as_mut_ptr());
+        }
         for n in 0..N {
-            for k in 0..2 {
-                run[n][k][0].add(run[n][k][1]).accumulate(all[2 * n + k].as_mut_ptr());
-            }
+            run.products[n][0].add(run.products[n][1]).accumulate(all[1 + n].as_mut_ptr());
         }
     }
     for n in 0..N {
         for k in 0..V::LANES {
-            sums[n * total.channels + at + k] = [all[2 * n][k], all[2 * n + 1][k]];
+            sums[n * total.channels + at + k] = [all[0][k], all[1 + n][k]];
         }
     }
 }
@@ -109,7 +129,7 @@ unsafe fn pixels_at<V: Vector, const N: usize, const P: usize>(
     arena: *mut f32,
     at: usize,
     means: &[V; N],
-    run: &mut [[[V; 2]; 2]; N],
+    run: &mut Run<V, N>,
 ) {
     let c = total.channels;
     let mut d = [V::splat(0.0); P];
@@ -123,17 +143,25 @@ unsafe fn pixels_at<V: Vector, const N: usize, const P: usize>(
             d[p] = d[p].add(V::load(arena.add(part + at + p * c)));
         }
     }
-    if let Some((of_relu, relu)) = total.gated {
+    if let Some((of_relu, value)) = total.gated {
+        let value = match value {
+            Gate::Arena(at) => arena.add(at).cast_const(),
+            Gate::Map(map) => map.as_ptr(),
+        };
         for p in 0..P {
-            let gate = V::load(relu.as_ptr().add(at + p * c));
+            let gate = V::load(value.add(at + p * c));
             d[p] = d[p].add(V::load(of_relu.as_ptr().add(at + p * c)).gated(gate));
+        }
+    }
+    if N > 0 {
+        for p in 0..P {
+            run.d[p % 2] = run.d[p % 2].add(d[p]);
         }
     }
     for n in 0..N {
         let raw = arena.add(total.norms[n].0 + at);
         for p in 0..P {
-            run[n][0][p % 2] = run[n][0][p % 2].add(d[p]);
-            run[n][1][p % 2] = d[p].mul_add(V::load(raw.add(p * c)).sub(means[n]), run[n][1][p % 2]);
+            run.products[n][p % 2] = d[p].mul_add(V::load(raw.add(p * c)).sub(means[n]), run.products[n][p % 2]);
         }
     }
     for p in 0..P {
@@ -205,18 +233,19 @@ mod tests {
             let means = [random(channels), random(channels), random(channels)];
             for isa in Isa::available() {
                 // What is there, skips, where to, and BatchNorms; the sum may overwrite a part.
-                for (based, gated, parts, to, norms) in [
-                    (true, true, &[0, len][..], len, 3),
-                    (false, true, &[][..], 0, 2),
-                    (true, false, &[0], 2 * len, 1),
-                    (false, false, &[len, 0, 2 * len], 0, 0),
+                let (map, kept) = (Some(Gate::Map(&relu)), Some(Gate::Arena(3 * len)));
+                for (based, gate, parts, to, norms) in [
+                    (true, map, &[0, len][..], len, 3),
+                    (false, kept, &[][..], 0, 2),
+                    (true, None, &[0], 2 * len, 1),
+                    (false, None, &[len, 0, 2 * len], 0, 0),
                 ] {
                     let norms: Vec<_> = (0..norms).map(|n| ((3 + n) * len, &means[n][..])).collect();
                     let total = Total {
                         channels,
                         base: based.then_some(&base),
                         parts,
-                        gated: gated.then_some((&of_relu, &relu)),
+                        gated: gate.map(|gate| (&of_relu[..], gate)),
                         to,
                         len,
                         norms: &norms,
@@ -228,7 +257,11 @@ mod tests {
                     for at in 0..len {
                         let mut d: f64 = parts.iter().map(|part| f64::from(arena[part + at])).sum();
                         d += if based { f64::from(base[at]) } else { 0.0 };
-                        d += if gated && relu[at] > 0.0 { f64::from(of_relu[at]) } else { 0.0 };
+                        let value = gate.map(|gate| match gate {
+                            Gate::Arena(start) => arena[start + at],
+                            Gate::Map(map) => map[at],
+                        });
+                        d += if value.is_some_and(|value| value > 0.0) { f64::from(of_relu[at]) } else { 0.0 };
                         assert!((f64::from(result[to + at]) - d).abs() < 1e-6, "{isa:?} {at}");
                         for (n, (raw, mean)) in norms.iter().enumerate() {
                             let deviation = f64::from(arena[raw + at]) - f64::from(mean[at % channels]);

@@ -10,7 +10,7 @@ use super::super::norm_back::{self, Gradient};
 use super::super::pass::{each_part, moment_offsets, Network};
 use super::super::scratch::{grown, with, Buffer, Scratch};
 use super::super::strided;
-use super::super::totals::{self, Total, MOST_NORMS};
+use super::super::totals::{self, Gate, Total, MOST_NORMS};
 use super::super::winograd::backward::{backward, Convolution, Group, MOST_CONVS};
 use super::super::winograd::POSITIONS;
 use super::layers::{Layer, Leaving, Node, Way};
@@ -45,6 +45,12 @@ impl Trainer<'_> {
             let chunk = node.chunk.min(group);
             let chunks = arenas.chunks_mut(chunk * size).zip(moments.chunks_mut(chunk * stride));
             for (at, (arenas, moments)) in chunks.enumerate() {
+                let next = count.saturating_sub(g * group + (at + 1) * chunk).min(chunk);
+                let after = arenas.as_ptr().wrapping_add(arenas.len());
+                with(|scratch| {
+                    scratch.tiles_back.ahead.start(after, size, next);
+                    node.read_back.iter().for_each(|&(at, len)| scratch.tiles_back.ahead.add(at, len));
+                });
                 with(|scratch| pass.back(g * group + at * chunk, head, arenas, moments, partial, scratch));
             }
         });
@@ -159,20 +165,13 @@ impl Pass<'_> {
         let Pass { network, node, size, .. } = *self;
         let isa = network.isa;
         let images = arenas.len() / size;
-        let shape = &network.plan.values[self.v].shape;
+        let value = &network.plan.values[self.v];
+        let shape = &value.shape;
         let (len, hw) = (node.len, (shape.height, shape.width));
-        let convolved = !network.plan.values[self.v].convs.is_empty();
-        if convolved {
-            let value = grown(&mut scratch.value, images * len);
-            for (value, arena) in value.chunks_exact_mut(len).zip(arenas.chunks_exact_mut(size)) {
-                match network.slots.values[self.v] {
-                    Some(slot) if node.average.is_empty() => maps::relu(isa, &arena[slot..][..len], value),
-                    Some(slot) => value.copy_from_slice(&arena[slot..][..len]),
-                    None => {
-                        network.assemble(self.v, 0, self.affines, self.shift, arena, value, &mut [], &mut scratch.zeros)
-                    }
-                }
-            }
+        // Tiles are cut from a kept value where it lies.
+        let in_place = network.slots.values[self.v].filter(|_| node.tiled.len() == value.convs.len());
+        if in_place.is_none() && !value.convs.is_empty() {
+            self.fetch(arenas, scratch);
         }
         let based = head.is_some() || !node.pools.is_empty() || !node.average.is_empty();
         if based {
@@ -198,7 +197,7 @@ impl Pass<'_> {
         for leaving in &node.average {
             self.back_average(leaving, arenas, partial, scratch);
         }
-        if convolved && !node.average.is_empty() {
+        if !node.average.is_empty() {
             maps::relu_in_place(isa, &mut scratch.value[..images * len]);
         }
         let mut written = false;
@@ -211,7 +210,7 @@ impl Pass<'_> {
             written = true;
         }
         if !node.tiled.is_empty() {
-            self.back_tiled(arenas, partial, written, scratch);
+            self.back_tiled(in_place, arenas, partial, written, scratch);
             written = true;
         }
         let mut norms: [(usize, &[f32]); MOST_NORMS] = [(0, &[]); MOST_NORMS];
@@ -225,7 +224,10 @@ impl Pass<'_> {
                 channels: padded_channels(shape.channels),
                 base: based.then(|| &scratch.base[of_image.clone()]),
                 parts: &node.skips,
-                gated: written.then(|| (&scratch.dx[of_image.clone()], &scratch.value[of_image])),
+                gated: written.then(|| {
+                    let gate = in_place.map_or(Gate::Map(&scratch.value[of_image.clone()]), Gate::Arena);
+                    (&scratch.dx[of_image], gate)
+                }),
                 to: network.slots.gradients[self.v],
                 len,
                 norms: &norms[..node.norms.len()],
@@ -235,8 +237,31 @@ impl Pass<'_> {
         }
     }
 
-    /// All 3×3 convolutions by tiles.
-    fn back_tiled(&self, arenas: &[f32], partial: &mut [f32], add: bool, scratch: &mut Scratch) {
+    /// The value in all images, for convolutions to read: its ReLU unless one of them reads it itself.
+    fn fetch(&self, arenas: &mut [f32], scratch: &mut Scratch) {
+        let Pass { network, node, size, .. } = *self;
+        let value = grown(&mut scratch.value, arenas.len() / size * node.len);
+        for (value, arena) in value.chunks_exact_mut(node.len).zip(arenas.chunks_exact_mut(size)) {
+            match network.slots.values[self.v] {
+                Some(slot) if node.average.is_empty() => maps::relu(network.isa, &arena[slot..][..node.len], value),
+                Some(slot) => value.copy_from_slice(&arena[slot..][..node.len]),
+                None => {
+                    let (affines, shift, zeros) = (self.affines, self.shift, &mut scratch.zeros);
+                    network.assemble(self.v, 0, affines, shift, arena, value, &mut [], zeros);
+                }
+            }
+        }
+    }
+
+    /// All 3×3 convolutions by tiles, of a value in the arenas or, fetched, in a buffer.
+    fn back_tiled(
+        &self,
+        in_place: Option<usize>,
+        arenas: &[f32],
+        partial: &mut [f32],
+        add: bool,
+        scratch: &mut Scratch,
+    ) {
         let Pass { network, node, size, .. } = *self;
         let plan = network.plan;
         let shape = &plan.values[self.v].shape;
@@ -259,7 +284,11 @@ impl Pass<'_> {
         let len = images * node.len;
         let dx = grown(dx, len);
         let convs = &convs[..node.tiled.len()];
-        backward(network.isa, &group, &value[..len], convs, (arenas, size), partial, dx, add, tiles_back);
+        let maps = match in_place {
+            Some(slot) => (&arenas[slot..], size),
+            None => (&value[..len], node.len),
+        };
+        backward(network.isa, &group, maps, convs, (arenas, size), partial, dx, add, tiles_back);
     }
 
     /// A 1×1 convolution over all images at once.

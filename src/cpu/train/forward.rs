@@ -62,8 +62,11 @@ impl Trainer<'_> {
         let arenas = (&mut arena[..count * size], together * size);
         let moments = (&mut moments[..count * stride], together * stride);
         let nothing = (&mut vec![(); count][..], together);
-        each_part(self.parallel, arenas, moments, nothing, |_, arenas, moments, _| {
+        each_part(self.parallel, arenas, moments, nothing, |part, arenas, moments, _| {
             with(|scratch| {
+                let next = count.saturating_sub((part + 1) * together).min(together);
+                scratch.tiles.ahead.start(arenas.as_ptr().wrapping_add(arenas.len()), size, next);
+                node.read.iter().for_each(|&at| scratch.tiles.ahead.add(at, node.len));
                 let outs = grown(&mut scratch.value, arenas.len() / size * node.len).chunks_exact_mut(node.len);
                 for (out, arena) in outs.zip(arenas.chunks_exact_mut(size)) {
                     network.assemble(v, 0, known, shift, arena, out, &mut [], &mut scratch.zeros);

@@ -96,6 +96,10 @@ pub struct Node {
     /// Where the gradients of the values that read it by skip and by pool lie in the arena.
     pub skips: Vec<usize>,
     pub pools: Vec<usize>,
+    /// Where its terms lie in the arena.
+    pub read: Vec<usize>,
+    /// What the way back reads, where it lies and its length; first what has not been read since the way forward.
+    pub read_back: Vec<(usize, usize)>,
     /// The head that reads it.
     pub stage: Option<usize>,
     /// Floats of its map.
@@ -134,6 +138,8 @@ impl Node {
             norms: Vec::new(),
             skips: Vec::new(),
             pools: Vec::new(),
+            read: Vec::new(),
+            read_back: Vec::new(),
             stage: (0..3).find(|&stage| plan.stages[stage] == Some(v)),
             len: map_len(&value.shape),
             forward_stride: moment_offsets(plan, &value.convs).1.max(1),
@@ -154,9 +160,27 @@ impl Node {
         }
         for term in &value.terms {
             match *term {
-                Term::Conv(c) if plan.convs[c].norm => node.norms.push(c),
-                _ => {}
+                Term::Conv(c) => {
+                    node.read.push(network.slots.convs[c]);
+                    if plan.convs[c].norm {
+                        node.norms.push(c);
+                    }
+                }
+                Term::Skip(u) | Term::Pool(u) => node.read.extend(network.slots.values[u]),
+                Term::Shift(_) => {}
             }
+        }
+        match network.slots.values[v] {
+            Some(slot) => {
+                node.read_back.push((slot, node.len));
+                node.read_back.extend(node.norms.iter().map(|&c| (network.slots.convs[c], node.len)));
+            }
+            None => node.read_back.extend(node.read.iter().map(|&at| (at, node.len))),
+        }
+        for &c in &value.convs {
+            let conv = &plan.convs[c];
+            let len = map_len(&conv.shape);
+            node.read_back.extend([(network.slots.convs[c], len), (network.slots.gradients[conv.target], len)]);
         }
         node.backward_stride = moment_offsets(plan, &node.norms).1.max(1);
         for (u, term) in plan.readers(v) {

@@ -11,6 +11,7 @@
 //! memory, after the transform.
 
 use super::transform::{self, OUT, POSITIONS, SIDE};
+use crate::cpu::ahead::Ahead;
 use crate::cpu::norm_back::Coefficients;
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
@@ -88,13 +89,15 @@ pub struct Buffers {
     m: Buffer,
     w: Buffer,
     carry: Buffer,
+    /// Maps to ask for on the way.
+    pub ahead: Ahead,
 }
 
 kernels! {
-    /// From `maps`, `[image][height][width][inputs]`, what the convolutions read (behind their ReLU): adds the weight gradients,
-    /// each packed as `[block of 16 outputs][3][3][input][16]`, to `dw`, and writes the sum of the gradients by `maps` to `dx`, or
-    /// adds it with `add`. Arenas are of `size` floats an image.
-    pub fn backward(group: &Group, maps: &[f32], convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
+    /// From maps `[height][width][inputs]`, the second of the pair apart, whose ReLU the convolutions read: adds the weight
+    /// gradients, each packed as `[block of 16 outputs][3][3][input][16]`, to `dw`, and writes the sum of the gradients by the
+    /// ReLU to `dx`, one image after the other, or adds it with `add`. Arenas are of `size` floats an image.
+    pub fn backward(group: &Group, maps: (&[f32], usize), convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
 }
 
 /// The transformed gradients of one convolution, and its weights for a block of inputs.
@@ -110,7 +113,7 @@ struct Factor {
 #[allow(clippy::too_many_arguments)]
 fn backward_body<V: Vector>(
     group: &Group,
-    maps: &[f32],
+    (maps, apart): (&[f32], usize),
     convs: &[Convolution],
     (arenas, size): (&[f32], usize),
     dw: &mut [f32],
@@ -121,7 +124,8 @@ fn backward_body<V: Vector>(
     let Group { height, width, images, inputs } = *group;
     let pixels = height * width;
     assert!(super::Tiling::fits(height, width) && inputs.is_multiple_of(BLOCK) && inputs > 0);
-    assert!(maps.len() == images * pixels * inputs && dx.len() == maps.len() && arenas.len() >= images * size);
+    assert!(images > 0 && maps.len() >= (images - 1) * apart + pixels * inputs);
+    assert!(dx.len() == images * pixels * inputs && arenas.len() >= images * size);
     assert!(convs.len() <= MOST_CONVS);
     let mut e_len = 0;
     for conv in convs {
@@ -138,6 +142,9 @@ fn backward_body<V: Vector>(
     let m = buffers.m.grown(POSITIONS * group.step(BLOCK));
     let w = buffers.w.grown(MOST_ROWS * POSITIONS * BLOCK);
     let carry = buffers.carry.grown(2 * width * inputs);
+    let ahead = &mut buffers.ahead;
+    let products = convs.iter().map(|conv| conv.outputs / BLOCK * (inputs / V::TILES)).sum::<usize>() + inputs / BLOCK;
+    ahead.spread(group.rows().div_ceil(group.block_rows()) * products * POSITIONS);
     let none = Factor { e: std::ptr::null(), u: std::ptr::null(), outputs: 0, e_step: 0 };
 
     let (row_tiles, image_rows) = (group.row_tiles(), group.image_rows());
@@ -148,7 +155,7 @@ fn backward_body<V: Vector>(
         let place = |row: usize| ((first + row) / image_rows, (first + row) % image_rows * OUT);
         for row in 0..rows {
             let (image, y) = place(row);
-            let map = &maps[image * pixels * inputs..][..pixels * inputs];
+            let map = &maps[image * apart..][..pixels * inputs];
             // SAFETY: V holds `tiles` tiles at each position, and this row's begin here.
             unsafe { inputs_of_row::<V>(group, map, y, zeros, v.as_mut_ptr().add(row * row_tiles * inputs)) };
         }
@@ -169,11 +176,12 @@ fn backward_body<V: Vector>(
             }
             let dw = &mut dw[conv.dw..][..TAPS * inputs * outputs];
             // SAFETY: V and E hold `tiles` tiles at each position, `w` the products of MOST_ROWS inputs.
-            unsafe { weight_gradient::<V>(group, tiles, outputs, v.as_ptr(), e.as_ptr(), w.as_mut_ptr(), dw) };
+            unsafe { weight_gradient::<V>(group, tiles, outputs, v.as_ptr(), e.as_ptr(), w.as_mut_ptr(), dw, ahead) };
             *factor = Factor { e: e.as_ptr(), u: conv.weights.as_ptr(), outputs, e_step: step };
         }
         for block in 0..inputs / BLOCK {
             for position in 0..POSITIONS {
+                ahead.ask::<V>();
                 // SAFETY: E and M hold `tiles` tiles at each position; weights were checked above.
                 unsafe {
                     let m = m.as_mut_ptr().add(position * group.step(BLOCK));
@@ -195,7 +203,7 @@ fn backward_body<V: Vector>(
     }
 }
 
-/// V of the row of tiles at row `y` of a map.
+/// V of the ReLU of the row of tiles at row `y` of a map.
 ///
 /// # Safety
 /// `zeros` holds a row of the map; V has room for a row of tiles from `v` on at each position.
@@ -237,7 +245,7 @@ unsafe fn inputs_of_row<V: Vector>(group: &Group, map: &[f32], y: usize, zeros: 
     }
 }
 
-/// Bᵀ of one column.
+/// Bᵀ of one column, behind a ReLU.
 ///
 /// # Safety
 /// A vector must be valid at `at` in all rows.
@@ -245,7 +253,7 @@ unsafe fn inputs_of_row<V: Vector>(group: &Group, map: &[f32], y: usize, zeros: 
 unsafe fn column<V: Vector>(rows: &[*const f32; SIDE], at: usize) -> [V; SIDE] {
     let mut d = [V::splat(0.0); SIDE];
     for k in 0..SIDE {
-        d[k] = V::load(rows[k].add(at));
+        d[k] = V::load(rows[k].add(at)).relu();
     }
     transform::input(d)
 }
@@ -288,6 +296,7 @@ unsafe fn gradients_of_row<V: Vector>(group: &Group, conv: &Convolution, d: *con
 /// # Safety
 /// V and E hold `tiles` tiles at each position, `w` [`MOST_ROWS`] · 36 blocks.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn weight_gradient<V: Vector>(
     group: &Group,
     tiles: usize,
@@ -296,6 +305,7 @@ unsafe fn weight_gradient<V: Vector>(
     e: *const f32,
     w: *mut f32,
     dw: &mut [f32],
+    ahead: &mut Ahead,
 ) {
     let inputs = group.inputs;
     let (v_step, e_step) = (group.step(inputs), group.step(outputs));
@@ -303,6 +313,7 @@ unsafe fn weight_gradient<V: Vector>(
     for block in 0..outputs / BLOCK {
         for i in (0..inputs).step_by(V::TILES) {
             for position in 0..POSITIONS {
+                ahead.ask::<V>();
                 let v = v.add(position * v_step + i);
                 let e = e.add(position * e_step + block * BLOCK);
                 let mut sums = [[V::splat(0.0); 4]; MOST_ROWS];

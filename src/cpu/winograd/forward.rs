@@ -8,6 +8,7 @@
 //! the images beside it.
 
 use super::transform::{self, OUT, POSITIONS, SIDE};
+use crate::cpu::ahead::Ahead;
 use crate::cpu::norm::{merged, Moment};
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
@@ -90,6 +91,8 @@ pub struct Buffers {
     v: Buffer,
     m: Buffer,
     statistics: Vec<Statistics>,
+    /// Maps to ask for on the way.
+    pub ahead: Ahead,
 }
 
 /// Sums of an image's outputs so far, for one block of channels.
@@ -212,6 +215,8 @@ fn forward_body<V: Vector, const RELU: bool>(
     let m = buffers.m.grown(POSITIONS * tiling.m_step());
     buffers.statistics.resize(wanted / BLOCK, Statistics::default());
 
+    buffers.ahead.spread(tiling.rows().div_ceil(tiling.block_rows()) * wanted / BLOCK * POSITIONS);
+
     let (row_tiles, image_rows) = (tiling.row_tiles(), height / OUT);
     let mut first = 0;
     while first < tiling.rows() {
@@ -237,6 +242,7 @@ fn forward_body<V: Vector, const RELU: bool>(
                     + target.slot
                     + block * BLOCK;
                 for position in 0..POSITIONS {
+                    buffers.ahead.ask::<V>();
                     for _ in 0..share {
                         V::prefetch_write(arenas.as_ptr().wrapping_add(at));
                         at += target.outputs;

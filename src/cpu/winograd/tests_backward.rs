@@ -78,7 +78,7 @@ impl Case {
                     for (o, d) in d.iter().enumerate() {
                         for i in 0..inputs {
                             let w = (o * inputs + i) * 9 + t;
-                            dw[w] += d * f64::from(self.maps[source + i]);
+                            dw[w] += d * f64::from(self.maps[source + i].max(0.0));
                             dx[source + i] += d * f64::from(conv.weights[w]);
                         }
                     }
@@ -134,7 +134,13 @@ impl Case {
             .collect();
         let mut dw = vec![0.5; length];
         let mut dx = vec![if add { 0.5 } else { f32::NAN }; self.maps.len()];
-        backward(isa, &self.group, &self.maps, &convs, (&arenas, size), &mut dw, &mut dx, add, buffers);
+        // Maps lie apart.
+        let apart = pixels * inputs + 16;
+        let mut maps = vec![f32::NAN; images * apart];
+        for (to, from) in maps.chunks_exact_mut(apart).zip(self.maps.chunks_exact(pixels * inputs)) {
+            to[..from.len()].copy_from_slice(from);
+        }
+        backward(isa, &self.group, (&maps, apart), &convs, (&arenas, size), &mut dw, &mut dx, add, buffers);
         (dw, dx)
     }
 }
