@@ -125,10 +125,13 @@ fn synflow_agrees_with_the_reference() {
 #[test]
 fn training_agrees_with_the_reference() {
     let mut stream = Stream::new(fresh(), &[]);
-    for (per_stage, size, count) in [(1, (32, 32), 4), (1, (16, 16), 5)] {
+    let (mut compared, mut beyond) = (0, 0);
+    for (per_stage, size, count) in [(1, (32, 32), 16), (1, (16, 16), 16)] {
         let weights =
             Arc::new(Weights::generated(skeleton(per_stage, size.0, size.1), Init::Uniform, stream.bits()).unwrap());
-        let task = RegressionTask::draw(batch(count, size, &mut stream), &Seeds::new(stream.bits()));
+        let mut task = RegressionTask::draw(batch(count, size, &mut stream), &Seeds::new(stream.bits()));
+        // Two steps: the first gradients have been applied when the second loss is taken.
+        task.noise.truncate(2);
         for cell in cells(4, &mut stream) {
             let truth = etnas::reference::train(&cell, &weights, &task).unwrap();
             for isa in Isa::available() {
@@ -141,14 +144,18 @@ fn training_agrees_with_the_reference() {
                 for (name, norm) in &truth.first_gradient_norms {
                     let ours = norms.iter().find(|(found, _)| found == name).map_or(0.0, |(_, norm)| *norm);
                     // The shift before a head's BatchNorm has gradient 0 by cancellation: f32 leaves the rounding of it.
-                    assert!(
-                        (ours - norm).abs() <= 1e-3 * norm + 1e-7 * largest,
-                        "{isa:?} {cell} {name}: {ours} {norm}"
-                    );
+                    // Where an activation is so near to zero that f32 gives it the other sign, a ReLU lets through what it
+                    // stops in f64: that moves the norms of a few parameters by more than rounding does.
+                    let off = (ours - norm).abs();
+                    assert!(off <= 1e-2 * norm + 1e-7 * largest, "{isa:?} {cell} {name}: {ours} {norm}");
+                    compared += 1;
+                    beyond += usize::from(off > 1e-3 * norm + 1e-7 * largest);
                 }
             }
         }
     }
+    println!("{beyond} of {compared} gradient norms are off by more than 1e-3");
+    assert!(beyond * 20 <= compared, "{beyond} of {compared}");
 }
 
 #[test]

@@ -19,7 +19,8 @@ fn check_scores(path: &Path) {
         let found = cpu.hamming(&[golden.cell], &weights, &batch, &()).unwrap().remove(0);
         assert_eq!(found.bits, golden.json["n_a"].as_u64().unwrap());
         let k = golden.tensor_f64("naswot.k");
-        let most = found.bits as f64 * 1e-5;
+        // Or one flipped sign, which counts up to three times: in small networks 1e-5 of N_A is less than a bit.
+        let most = (found.bits as f64 * 1e-5).max(3.0);
         let mut flips = 0;
         for (at, (k, distance)) in k.iter().zip(&found.distance).enumerate() {
             let ours = (found.bits - distance) as f64;
@@ -69,15 +70,21 @@ fn check_slope(path: &Path) {
         let norms: HashMap<String, f64> = cpu.first_gradients(&golden.cell, &weights, &task).into_iter().collect();
         let golden_norms = golden.json["first_step_gradient_norms"].as_object().unwrap();
         let largest = golden_norms.values().map(|norm| norm.as_f64().unwrap()).fold(0.0, f64::max);
+        let (mut beyond, mut total) = (0, [0.0; 2]);
         for (name, norm) in golden_norms {
             let ours = norms.get(name.strip_prefix("net.").unwrap_or(name)).copied().unwrap_or(0.0);
             let theirs = norm.as_f64().unwrap();
-            assert!(
-                (ours - theirs).abs() <= 1e-3 * theirs + 1e-9 * largest,
-                "{} {isa:?} {name}: {ours} {theirs}",
-                golden.name
-            );
+            // An activation that f32 gives the other sign than f64 lets a ReLU pass what it stopped: see tests/cpu.rs.
+            let off = (ours - theirs).abs();
+            assert!(off <= 1e-2 * theirs + 1e-9 * largest, "{} {isa:?} {name}: {ours} {theirs}", golden.name);
+            beyond += usize::from(off > 1e-3 * theirs + 1e-9 * largest);
+            total[0] += ours * ours;
+            total[1] += theirs * theirs;
         }
+        let [ours, theirs] = total.map(f64::sqrt);
+        println!("{} {isa:?}: {beyond} of {} gradients are off by more than 1e-3", golden.name, golden_norms.len());
+        assert!((ours - theirs).abs() <= 1e-3 * theirs, "{} {isa:?}: gradient {ours}, {theirs}", golden.name);
+        assert!(beyond * 20 <= golden_norms.len(), "{} {isa:?}: {beyond} of {}", golden.name, golden_norms.len());
         assert!(norms.len() <= golden_norms.len());
     }
 }

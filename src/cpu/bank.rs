@@ -1,6 +1,9 @@
 //! Packed copies of the weights, made once per set of weights and shared by all cells.
 
 use super::layout::{pack_backward, pack_forward, padded_channels, IMAGE_CHANNELS};
+use super::scratch::Buffer;
+use super::simd::Isa;
+use super::winograd::{self, POSITIONS};
 use crate::plan::Conv;
 use crate::weights::{Slot, Weights};
 use std::collections::HashMap;
@@ -21,6 +24,7 @@ pub struct Bank {
     /// The weights themselves.
     pub weights: Arc<Weights>,
     forward: RwLock<HashMap<Slot, Arc<Vec<f32>>>>,
+    tiled: RwLock<HashMap<Slot, Arc<Buffer>>>,
     absolute: RwLock<HashMap<Slot, Arc<Absolute>>>,
     sums: RwLock<HashMap<Slot, f64>>,
 }
@@ -44,7 +48,13 @@ fn remembered<T: Clone>(map: &RwLock<HashMap<Slot, T>>, slot: Slot, make: impl F
 
 impl Bank {
     fn new(weights: Arc<Weights>) -> Bank {
-        Bank { weights, forward: RwLock::default(), absolute: RwLock::default(), sums: RwLock::default() }
+        Bank {
+            weights,
+            forward: RwLock::default(),
+            tiled: RwLock::default(),
+            absolute: RwLock::default(),
+            sums: RwLock::default(),
+        }
     }
 
     /// The weights of a convolution, packed for the forward pass.
@@ -52,6 +62,16 @@ impl Bank {
         remembered(&self.forward, conv.slot, || {
             let shape = conv.slot.shape(self.weights.skeleton());
             Arc::new(pack_forward(self.weights.tensor(conv.slot), shape, source_channels(conv)))
+        })
+    }
+
+    /// The weights of a 3×3 convolution, transformed for [`super::winograd`].
+    pub fn tiled(&self, isa: Isa, conv: &Conv) -> Arc<Buffer> {
+        remembered(&self.tiled, conv.slot, || {
+            let direct = self.forward(conv);
+            let mut tiled = Buffer::default();
+            winograd::pack(isa, &direct, source_channels(conv), tiled.grown(direct.len() / 9 * POSITIONS));
+            Arc::new(tiled)
         })
     }
 

@@ -45,6 +45,12 @@ impl Geometry {
         (geometry, if kernel == 1 { row + channels } else { 0 })
     }
 
+    /// A 1×1 convolution of `pixels` from a map without border.
+    pub fn pointwise(pixels: usize, channels: usize, outputs: usize) -> Geometry {
+        let row = pixels * channels;
+        Geometry { row, step: channels, stride: 1, kernel: 1, run: channels, height: 1, width: pixels, outputs }
+    }
+
     fn source_len(&self) -> usize {
         ((self.height - 1) * self.stride + self.kernel - 1) * self.row + (self.width - 1) * self.step + self.run
     }
@@ -76,6 +82,7 @@ fn forward_body<V: Vector>(g: &Geometry, source: &[f32], weights: &[f32], out: &
                 // before the end of `out`; both were checked above, and `w` holds one block of weights.
                 x += unsafe {
                     match g.width - x {
+                        left if left >= 8 && V::PIXELS >= 8 => tile::<V, 8>(g, from, w, to),
                         left if left >= 4 && V::PIXELS >= 4 => tile::<V, 4>(g, from, w, to),
                         left if left >= 2 => tile::<V, 2>(g, from, w, to),
                         _ => tile::<V, 1>(g, from, w, to),
@@ -133,6 +140,7 @@ fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: 
                 // `dw` were checked above.
                 i += unsafe {
                     match g.run - i {
+                        left if left >= 8 && V::PIXELS >= 8 => tap::<V, 8>(g, from, d, to),
                         left if left >= 4 && V::PIXELS >= 4 => tap::<V, 4>(g, from, d, to),
                         left if left >= 2 => tap::<V, 2>(g, from, d, to),
                         _ => tap::<V, 1>(g, from, d, to),

@@ -4,10 +4,11 @@
 use super::conv::{forward, weight_gradient, Geometry};
 use super::layout::{pack_backward, padded_channels};
 use super::maps;
-use super::norm::{gradient_sums, moments, Affine, Gradient, Moment};
-use super::scratch::grown;
-use super::sgd::{Parameters, Places};
+use super::norm::{moments, Affine, Moment};
+use super::norm_back::{self, gradient_sums, Gradient};
+use super::scratch::{grown, Buffer};
 use super::simd::Isa;
+use super::train::{Parameters, Places};
 use crate::plan::Shape;
 use crate::weights::HEAD_CHANNELS;
 
@@ -20,12 +21,12 @@ const STAGE_WEIGHTS: [f64; 3] = [0.25, 0.5, 1.0];
 /// Memory of one head.
 #[derive(Default)]
 pub struct Head {
-    resized: Vec<f32>,
-    normalised: Vec<f32>,
-    output: Vec<f32>,
-    gradient: Vec<f32>,
-    weights: Vec<f32>,
-    weight_gradient: Vec<f32>,
+    resized: Buffer,
+    normalised: Buffer,
+    output: Buffer,
+    gradient: Buffer,
+    weights: Buffer,
+    weight_gradient: Buffer,
     moments: Vec<Moment>,
     affine: Affine,
 }
@@ -83,7 +84,7 @@ impl Head {
                 }
                 None => map.fill(0.0),
             }
-            moments(isa, map, SIDE, &mut self.moments[i * c..][..c]);
+            moments(isa, map, &mut self.moments[i * c..][..c]);
         }
         let gamma_beta = (parameters.at(&norm.gamma), parameters.at(&norm.beta));
         self.affine.set(&self.moments, (0, c), c, PIXELS, Some(gamma_beta));
@@ -114,7 +115,13 @@ impl Head {
 
     /// The gradient by the stage's maps, added by [`Head::scatter`], and one step of the head's parameters. Reports the
     /// norms of the gradients of γ, β, weights and bias.
-    pub fn backward(&mut self, step: &Step, parameters: &mut Parameters, places: &Places) -> [f64; 4] {
+    pub fn backward(
+        &mut self,
+        step: &Step,
+        parameters: &mut Parameters,
+        places: &Places,
+        wants_norms: bool,
+    ) -> [f64; 4] {
         let (isa, c, outputs) = (step.isa, step.channels(), HEAD_CHANNELS[step.stage]);
         let (norm, weights, bias) = &places.heads[step.stage];
         let size = step.count * PIXELS;
@@ -135,16 +142,21 @@ impl Head {
                 db.iter_mut().zip(pixel).for_each(|(sum, d)| *sum += d);
             }
             let sums = &mut self.moments[i * c..][..c];
-            gradient_sums(isa, &gradient[of_image.clone()], &resized[of_image], &self.affine.mean, SIDE, sums);
+            gradient_sums(isa, &gradient[of_image.clone()], &resized[of_image], &self.affine.mean, sums);
         }
         let mut way_back = Gradient::default();
         way_back.set(&self.affine, &self.moments, (0, c), (step.count * PIXELS) as f64);
-        way_back.apply(isa, gradient, resized, &self.affine.mean);
+        let after = grown(&mut self.normalised, size * c);
+        after.copy_from_slice(gradient);
+        norm_back::apply(isa, &way_back.coefficients(), after, resized, gradient);
+        let mut update = |place, gradient: &[f32], decays| {
+            parameters.update(isa, place, (gradient, gradient.len()), decays, wants_norms)
+        };
         [
-            parameters.update(isa, &norm.gamma, &mut std::iter::once(&way_back.gamma[..]), false),
-            parameters.update(isa, &norm.beta, &mut std::iter::once(&way_back.beta[..]), false),
-            parameters.update(isa, weights, &mut std::iter::once(&*dw), true),
-            parameters.update(isa, bias, &mut std::iter::once(&db[..]), false),
+            update(&norm.gamma, &way_back.gamma[..], false),
+            update(&norm.beta, &way_back.beta[..], false),
+            update(weights, dw, true),
+            update(bias, &db[..], false),
         ]
     }
 

@@ -46,11 +46,30 @@ pub fn pack_forward(weights: &[f32], shape: [usize; 4], inputs: usize) -> Vec<f3
 /// Both paddings are multiples of [`BLOCK`]; `backward` is fully overwritten.
 pub fn pack_backward(forward: &[f32], outputs: usize, inputs: usize, kernel: usize, backward: &mut [f32]) {
     let taps = kernel * kernel;
+    exchange(forward, outputs, inputs, taps, |t| taps - 1 - t, backward);
+}
+
+/// Repacks forward weights with inputs and outputs exchanged: `[block of 16 inputs][ky][kx][output][16 inputs]`.
+///
+/// Both paddings are multiples of [`BLOCK`]; `exchanged` is fully overwritten.
+pub fn pack_exchanged(forward: &[f32], outputs: usize, inputs: usize, kernel: usize, exchanged: &mut [f32]) {
+    exchange(forward, outputs, inputs, kernel * kernel, |t| t, exchanged);
+}
+
+/// Exchanges inputs and outputs, and moves tap t to `place(t)`.
+fn exchange(
+    forward: &[f32],
+    outputs: usize,
+    inputs: usize,
+    taps: usize,
+    place: impl Fn(usize) -> usize,
+    backward: &mut [f32],
+) {
     for ob in 0..outputs / BLOCK {
         for t in 0..taps {
             for ib in 0..inputs / BLOCK {
                 let from = &forward[((ob * taps + t) * inputs + ib * BLOCK) * BLOCK..][..BLOCK * BLOCK];
-                let to = ((ib * taps + taps - 1 - t) * outputs + ob * BLOCK) * BLOCK;
+                let to = ((ib * taps + place(t)) * outputs + ob * BLOCK) * BLOCK;
                 let to = &mut backward[to..][..BLOCK * BLOCK];
                 for i in 0..BLOCK {
                     for o in 0..BLOCK {

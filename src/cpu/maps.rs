@@ -38,8 +38,6 @@ kernels! {
     pub fn add_scaled(out: &mut [f32], raw: &[f32], scale: &[f32]) = add_scaled_body;
     /// `out += other`.
     pub fn add(out: &mut [f32], other: &[f32]) = add_body;
-    /// `out += other` where `gate > 0`: the way back through a ReLU.
-    pub fn add_gated(out: &mut [f32], other: &[f32], gate: &[f32]) = add_gated_body;
     /// `out += average of other over 3×3`, the divisor counting the pixels inside. `columns` holds (width+2)·c floats.
     pub fn add_pool(out: &mut [f32], other: &[f32], size: (usize, usize), columns: &mut [f32]) = add_pool_body;
     /// The adjoint of [`add_pool`]: `out` of the pool's source, `d` of its result.
@@ -48,12 +46,12 @@ kernels! {
     pub fn relu_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = relu_padded_body;
     /// The 2×2 average of a map into a padded map of half the size, border included.
     pub fn average_padded(value: &[f32], size: (usize, usize), padded: &mut [f32]) = average_padded_body;
+    /// ReLU of a map into another.
+    pub fn relu(value: &[f32], out: &mut [f32]) = relu_body;
+    /// ReLU of a map.
+    pub fn relu_in_place(value: &mut [f32]) = relu_in_place_body;
     /// The adjoint of the 2×2 average: `out` of the full size, `d` of half of it.
     pub fn add_average_adjoint(out: &mut [f32], d: &[f32], size: (usize, usize)) = add_average_adjoint_body;
-    /// Bit i of the words is set where element i is greater than zero; all words are overwritten.
-    pub fn codes(value: &[f32], words: &mut [u64]) = codes_body;
-    /// Bits in which two codes differ.
-    pub fn distance(a: &[u64], b: &[u64]) -> u64 = distance_body;
 }
 
 #[inline(always)]
@@ -77,13 +75,6 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
 fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
     for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
         each::<V, 1>(out, [other], |out, [other]| unsafe { out.add(other) });
-    }
-}
-
-#[inline(always)]
-fn add_gated_body<V: Vector>(out: &mut [f32], other: &[f32], gate: &[f32]) {
-    for ((out, other), gate) in blocks_mut(out).iter_mut().zip(blocks(other)).zip(blocks(gate)) {
-        each::<V, 2>(out, [other, gate], |out, [other, gate]| unsafe { out.add(other.gated(gate)) });
     }
 }
 
@@ -210,6 +201,20 @@ fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut
 }
 
 #[inline(always)]
+fn relu_body<V: Vector>(value: &[f32], out: &mut [f32]) {
+    for (to, from) in blocks_mut(out).iter_mut().zip(blocks(value)) {
+        each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
+    }
+}
+
+#[inline(always)]
+fn relu_in_place_body<V: Vector>(value: &mut [f32]) {
+    for block in blocks_mut(value) {
+        each::<V, 0>(block, [], |x, []| unsafe { x.relu() });
+    }
+}
+
+#[inline(always)]
 fn average_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut [f32]) {
     let (h, w) = size;
     let c = value.len() / (h * w);
@@ -238,28 +243,6 @@ fn add_average_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize,
             }
         }
     }
-}
-
-#[inline(always)]
-fn codes_body<V: Vector>(value: &[f32], words: &mut [u64]) {
-    for (word, floats) in words.iter_mut().zip(value.chunks(64)) {
-        *word = 0;
-        for (b, block) in blocks(floats).iter().enumerate() {
-            for q in 0..BLOCK / V::LANES {
-                // SAFETY: a block has 16 floats, so that LANES of them are there from q·LANES on.
-                let bits = unsafe { V::load(block[q * V::LANES..].as_ptr()).positive() };
-                *word |= u64::from(bits) << (b * BLOCK + q * V::LANES);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn distance_body<V: Vector>(a: &[u64], b: &[u64]) -> u64 {
-    let (a_blocks, b_blocks) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let tail = a_blocks.1.iter().zip(b_blocks.1).map(|(a, b)| u64::from((a ^ b).count_ones())).sum::<u64>();
-    // SAFETY: compiled for the instruction set of V, as all bodies here.
-    tail + unsafe { V::differing_bits(a_blocks.0, b_blocks.0) }
 }
 
 #[cfg(test)]
@@ -319,37 +302,6 @@ mod tests {
             let mut ay = vec![0.0; n];
             add_average_adjoint(isa, &mut ay, &y, size);
             assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
-        }
-    }
-
-    #[test]
-    fn codes_and_distances_count_bits() {
-        for isa in Isa::available() {
-            // 3 pixels of 16 channels: the last word is not full.
-            let (a, b) = (random(5 * 3 * 16, 5), random(5 * 3 * 16, 6));
-            let code = |map: &[f32]| {
-                let mut words = vec![u64::MAX; map.len().div_ceil(64)];
-                codes(isa, map, &mut words);
-                words
-            };
-            let expected = a.iter().zip(&b).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count() as u64;
-            assert!(expected > 0);
-            assert_eq!(distance(isa, &code(&a), &code(&b)), expected);
-            let special = [0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1.0, f32::NAN, f32::INFINITY, -f32::INFINITY];
-            let map: Vec<f32> = special.iter().chain(&special).copied().collect();
-            assert_eq!(code(&map), [0b0101_0100_0101_0100]);
-        }
-    }
-
-    #[test]
-    fn gates_pass_where_the_value_is_positive() {
-        for isa in Isa::available() {
-            let (value, d) = (random(160, 7), random(160, 8));
-            let mut out = vec![1.0; 160];
-            add_gated(isa, &mut out, &d, &value);
-            for i in 0..160 {
-                assert_eq!(out[i], 1.0 + if value[i] > 0.0 { d[i] } else { 0.0 });
-            }
         }
     }
 }

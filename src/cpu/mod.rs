@@ -4,6 +4,8 @@
 
 // Register tiles are indexed in several arrays at once: ranges say what is unrolled.
 #![allow(clippy::needless_range_loop)]
+// A pass needs maps, places, moments and memory of its own: naming each beats a structure for one call.
+#![allow(clippy::too_many_arguments)]
 
 mod bank;
 mod conv;
@@ -12,16 +14,21 @@ mod layout;
 mod maps;
 mod naswot;
 mod norm;
+mod norm_back;
+mod pairs;
 mod pass;
 #[doc(hidden)]
 pub mod peak;
 #[doc(hidden)]
 pub mod probe;
 mod scratch;
-mod sgd;
 mod simd;
+mod strided;
+mod sums;
 mod synflow;
+mod totals;
 mod train;
+mod winograd;
 
 pub use simd::Isa;
 
@@ -32,12 +39,24 @@ use crate::plan::{Plan, Purpose};
 use crate::space::Cell;
 use crate::weights::Weights;
 use bank::Banks;
+use naswot::Prefix;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// How 3×3 convolutions of stride 1 are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convolution {
+    /// By Winograd's F(4×4), wherever a map can be cut into tiles of 4×4.
+    #[default]
+    Winograd,
+    /// As sums of products. Slower; there to compare accuracy with.
+    Direct,
+}
 
 /// The backend for processors. Threads are those of the rayon pool that it is called from.
 pub struct Cpu {
     isa: Isa,
+    convolution: Convolution,
     banks: Banks,
     naswot: Pool<naswot::Workspace>,
     synflow: Pool<synflow::Workspace>,
@@ -52,7 +71,19 @@ impl Cpu {
 
     /// With a given instruction set, one of [`Isa::available`].
     pub fn with_isa(isa: Isa) -> Cpu {
-        Cpu { isa, banks: Banks::default(), naswot: Pool::default(), synflow: Pool::default(), train: Pool::default() }
+        Cpu::with(isa, Convolution::default())
+    }
+
+    /// With a given instruction set, one of [`Isa::available`], and a given way to convolve.
+    pub fn with(isa: Isa, convolution: Convolution) -> Cpu {
+        Cpu {
+            isa,
+            convolution,
+            banks: Banks::default(),
+            naswot: Pool::default(),
+            synflow: Pool::default(),
+            train: Pool::default(),
+        }
     }
 
     /// The instruction set in use.
@@ -74,7 +105,18 @@ impl Cpu {
         let bank = self.banks.get(weights);
         let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
         let mut norms = Vec::new();
-        let run = |space: &mut _| train::losses(self.isa, &plan, &bank, task, false, space, Some(&mut norms));
+        let run = |space: &mut _| {
+            train::losses(
+                self.isa,
+                self.convolution == Convolution::Winograd,
+                &plan,
+                &bank,
+                task,
+                false,
+                space,
+                Some(&mut norms),
+            )
+        };
         self.train.lend(run);
         norms
     }
@@ -100,16 +142,18 @@ impl<T: Default> Pool<T> {
     }
 }
 
-/// Runs `work(cell, parallel)` for all cells, in order of the results.
+/// Runs `work(cell, parallel)` for all cells by number, in order of the results; a cell is work on `images` images.
 ///
-/// As many cells as fill all threads evenly run one to a thread; each of the rest is spread over the threads
-/// (`parallel`), so that a small population uses the whole machine too.
+/// Where there are enough images for all threads, cells run one after the other, each spread over the threads (`parallel`):
+/// fewer maps are in the caches at a time. Else, as many cells as fill the threads evenly run one to a thread, and the rest are
+/// spread, so that a small population uses the whole machine too.
 fn population<R: Send>(
-    cells: &[Cell],
+    cells: usize,
+    images: usize,
     watch: &dyn Watch,
-    work: impl Fn(&Cell, bool) -> Result<R> + Sync,
+    work: impl Fn(usize, bool) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {
-    let watched = |cell: &Cell, parallel: bool| {
+    let watched = |cell: usize, parallel: bool| {
         if watch.cancelled() {
             return Err(Error::Interrupted);
         }
@@ -118,14 +162,17 @@ fn population<R: Send>(
         result
     };
     let threads = rayon::current_num_threads();
-    let (whole, rest) = cells.split_at(cells.len() / threads * threads);
+    let whole = if images >= IMAGES_PER_THREAD * threads { 0 } else { cells / threads * threads };
     let mut results: Vec<R> =
-        whole.par_iter().with_max_len(1).map(|cell| watched(cell, false)).collect::<Result<_>>()?;
-    for cell in rest {
+        (0..whole).into_par_iter().with_max_len(1).map(|cell| watched(cell, false)).collect::<Result<_>>()?;
+    for cell in whole..cells {
         results.push(watched(cell, true)?);
     }
     Ok(results)
 }
+
+/// Images for each thread from which on a cell is spread over the threads.
+const IMAGES_PER_THREAD: usize = 32;
 
 impl Backend for Cpu {
     fn name(&self) -> &'static str {
@@ -133,7 +180,7 @@ impl Backend for Cpu {
     }
 
     fn kernel_set(&self) -> &'static str {
-        self.isa.kernel_set()
+        self.isa.kernel_set(self.convolution)
     }
 
     fn hamming(
@@ -145,16 +192,26 @@ impl Backend for Cpu {
     ) -> Result<Vec<Hamming>> {
         let bank = self.banks.get(weights);
         let skeleton = weights.skeleton();
-        population(cells, watch, |cell, parallel| {
-            let plan = Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
-            let distance = self.naswot.lend(|space| naswot::distances(self.isa, &plan, &bank, batch, parallel, space));
-            Ok(Hamming { count: batch.count, bits: skeleton.code_bits(cell), distance })
+        let plan = |cell: &Cell| Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
+        let plans: Vec<Plan> = cells.iter().map(plan).collect();
+        self.naswot.lend(|common| {
+            let prefix = Prefix::new(self.isa, self.convolution, &plans, &bank, batch, common);
+            let work = |at: usize, parallel: bool| {
+                let plan = &plans[at];
+                let run = |space: &mut _| {
+                    naswot::distances(self.isa, self.convolution, plan, &bank, batch, prefix.as_ref(), parallel, space)
+                };
+                let distance = self.naswot.lend(run);
+                Ok(Hamming { count: batch.count, bits: skeleton.code_bits(&cells[at]), distance })
+            };
+            population(cells.len(), batch.count, watch, work)
         })
     }
 
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let bank = self.banks.get(weights);
-        population(cells, watch, |cell, _| {
+        population(cells.len(), 1, watch, |at, _| {
+            let cell = &cells[at];
             let plan = Plan::new(cell, weights.skeleton(), Purpose::Output, false);
             Ok(self.synflow.lend(|space| synflow::sums(self.isa, cell, &plan, &bank, space)))
         })
@@ -168,9 +225,10 @@ impl Backend for Cpu {
         watch: &dyn Watch,
     ) -> Result<Vec<Vec<f64>>> {
         let bank = self.banks.get(weights);
-        population(cells, watch, |cell, parallel| {
-            let plan = Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
-            Ok(self.train.lend(|space| train::losses(self.isa, &plan, &bank, task, parallel, space, None)))
+        population(cells.len(), task.images.count, watch, |at, parallel| {
+            let plan = Plan::new(&cells[at], weights.skeleton(), Purpose::Stages, false);
+            let tiles = self.convolution == Convolution::Winograd;
+            Ok(self.train.lend(|space| train::losses(self.isa, tiles, &plan, &bank, task, parallel, space, None)))
         })
     }
 }

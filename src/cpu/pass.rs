@@ -1,15 +1,24 @@
-//! One pass of a forward computation: for one image, add up a value's terms, then run the convolutions that leave it.
+//! One pass of a forward computation: for a few images, add up a value's terms, then run the convolutions that leave it.
 
 use super::bank::source_channels;
 use super::conv::{forward, Geometry};
 use super::layout::{map_len, padded_channels, padded_len};
 use super::maps;
 use super::norm::{moments, Affine, Moment};
-use super::scratch::{grown, Scratch};
+use super::scratch::{grown, Buffer, Scratch};
 use super::simd::Isa;
-use crate::plan::{Before, Plan, Shape, Slots, Term};
+use super::sums::{self, Part, Place, Sum};
+use super::winograd::{self, Target, Tiling};
+use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
 use rayon::prelude::*;
+
+/// Most convolutions that share one transform of their input: as many as leave one value within a cell.
+pub const MAX_CONVS: usize = 6;
+const NO_TARGET: Target = Target { weights: &[], outputs: 0, slot: 0, moments: None };
+
+/// Most terms of a value: the last node of a cell sums three, a reduction's end two.
+const MAX_TERMS: usize = 8;
 
 /// What all passes of a network share.
 pub struct Network<'a> {
@@ -21,6 +30,43 @@ pub struct Network<'a> {
     pub slots: &'a Slots,
     /// Source of β for constant terms.
     pub weights: &'a Weights,
+    /// Value 0 and convolutions that leave it, if they have been computed before.
+    pub outside: Option<&'a Outside<'a>>,
+}
+
+/// What lies in other arenas: value 0 and the outputs of convolutions that leave it.
+pub struct Outside<'a> {
+    /// The arenas of all images.
+    pub arenas: &'a [f32],
+    /// Floats of one of them.
+    pub size: usize,
+    /// Where value 0 lies in an arena.
+    pub value: usize,
+    /// Where the outputs of convolutions lie that leave value 0, by their position in [`Plan::convs`].
+    pub convs: Vec<Option<usize>>,
+}
+
+impl Outside<'_> {
+    fn image(&self, i: usize) -> &[f32] {
+        &self.arenas[i * self.size..][..self.size]
+    }
+}
+
+/// The weights of a convolution, for one of the two ways to run it.
+#[derive(Clone, Copy)]
+pub enum Packed<'a> {
+    /// `[block of 16 outputs][ky][kx][input][16]`, for [`super::conv`].
+    Direct(&'a [f32]),
+    /// `[block of 16 outputs][position][input][16]`, for [`super::winograd`].
+    Tiled(&'a [f32]),
+}
+
+/// Whether a convolution can be cut into Winograd's tiles.
+pub fn tiles(conv: &Conv) -> bool {
+    conv.kernel == 3
+        && conv.stride == 1
+        && conv.source != Source::Image
+        && Tiling::fits(conv.shape.height, conv.shape.width)
 }
 
 /// Runs `work(part, arena, moments, other)` over the parts (images, or groups of them) that three buffers are cut into,
@@ -62,8 +108,16 @@ pub fn moment_offsets(plan: &Plan, convs: &[usize]) -> (Vec<usize>, usize) {
 impl Network<'_> {
     /// The sum of a value's constant terms, by channel: shifts of the BatchNorms behind its convolutions.
     pub fn shift(&self, v: usize, affines: &[Affine]) -> Vec<f32> {
+        let mut shift = Vec::new();
+        self.shift_into(v, affines, &mut shift);
+        shift
+    }
+
+    /// [`Network::shift`] into a list that is kept.
+    pub fn shift_into(&self, v: usize, affines: &[Affine], shift: &mut Vec<f32>) {
         let value = &self.plan.values[v];
-        let mut shift = vec![0.0; padded_channels(value.shape.channels)];
+        shift.clear();
+        shift.resize(padded_channels(value.shape.channels), 0.0);
         for term in &value.terms {
             match *term {
                 Term::Conv(c) if self.plan.convs[c].norm => {
@@ -76,76 +130,149 @@ impl Network<'_> {
                 _ => {}
             }
         }
-        shift
     }
 
-    /// Adds up the terms of value `v` for one image.
+    /// Whether all convolutions that leave a value read its ReLU, which is then taken once; none reads the value itself.
+    fn ready(&self, v: usize) -> bool {
+        self.plan.values[v].convs.iter().all(|&c| self.plan.convs[c].before != Before::Average)
+    }
+
+    /// Value 0, which lies outside, ReLU'd into `out` unless a convolution reads it itself.
+    pub fn fetch(&self, image: usize, shift: &[f32], out: &mut [f32]) {
+        if let Some(outside) = self.outside {
+            let from = Place::Outside(&outside.image(image)[outside.value..]);
+            let parts = [Part { place: from, scale: None }];
+            let sum = Sum { shift, parts: &parts, pooled: false, keep: None, relu: self.ready(0) };
+            sums::add_up(self.isa, &sum, &mut [], out, &mut []);
+        }
+    }
+
+    /// Adds up the terms of value `v` for one image: ReLU'd into `out` unless a convolution reads the sum itself, the sum
+    /// into its slot if it has one, its code into `words` unless that is empty. `image` says which of those outside it is.
     pub fn assemble(
         &self,
         v: usize,
+        image: usize,
         affines: &[Affine],
         shift: &[f32],
-        arena: &[f32],
+        arena: &mut [f32],
         out: &mut [f32],
-        columns: &mut Vec<f32>,
+        words: &mut [u64],
+        zeros: &mut Buffer,
     ) {
-        let isa = self.isa;
-        let shape = &self.plan.values[v].shape;
+        let value = &self.plan.values[v];
+        let shape = &value.shape;
         let len = map_len(shape);
-        let stored = |u: usize| &arena[self.slots.values[u].unwrap_or(0)..][..len];
-        maps::fill(isa, out, shift);
-        for term in &self.plan.values[v].terms {
+        let outside = self.outside.map(|outside| (outside, outside.image(image)));
+        let value_at = |u: usize| match outside {
+            Some((outside, map)) if u == 0 => Place::Outside(&map[outside.value..]),
+            _ => Place::Arena(self.slots.values[u].unwrap_or(0)),
+        };
+        let mut pooled = false;
+        let mut parts = [Part { place: Place::Arena(0), scale: None }; MAX_TERMS];
+        let mut count = 0;
+        let mut part = |place, scale| {
+            parts[count] = Part { place, scale };
+            count += 1;
+        };
+        for term in &value.terms {
             match *term {
                 Term::Conv(c) => {
-                    let raw = &arena[self.slots.convs[c]..][..len];
-                    if self.plan.convs[c].norm {
-                        maps::add_scaled(isa, out, raw, &affines[c].scale);
-                    } else {
-                        maps::add(isa, out, raw);
-                    }
+                    let place = match outside.and_then(|(outside, map)| Some(&map[outside.convs[c]?..])) {
+                        Some(map) => Place::Outside(map),
+                        None => Place::Arena(self.slots.convs[c]),
+                    };
+                    part(place, self.plan.convs[c].norm.then_some(&affines[c].scale[..]));
                 }
-                Term::Skip(u) => maps::add(isa, out, stored(u)),
+                Term::Skip(u) => part(value_at(u), None),
                 Term::Pool(u) => {
-                    let columns = grown(columns, (shape.width + 2) * padded_channels(shape.channels));
-                    maps::add_pool(isa, out, stored(u), (shape.height, shape.width), columns);
+                    let zeros = grown(zeros, shape.width * padded_channels(shape.channels));
+                    zeros.fill(0.0);
+                    let from = match value_at(u) {
+                        Place::Arena(at) => &arena[at..][..len],
+                        Place::Outside(map) => &map[..len],
+                    };
+                    sums::pool(self.isa, out, from, (shape.height, shape.width), zeros, pooled);
+                    pooled = true;
                 }
                 Term::Shift(_) => {}
             }
         }
+        let keep = self.slots.values[v];
+        let sum = Sum { shift, parts: &parts[..count], pooled, keep, relu: self.ready(v) };
+        sums::add_up(self.isa, &sum, arena, out, words);
     }
 
-    /// Runs the convolutions that leave value `v`, given as `scratch.value`, into the arena, and takes their moments.
-    /// `packed` are their weights, in the order of [`crate::plan::Value::convs`].
+    /// Runs `convs`, which leave value `v`, for as many images as lie, one after the other, in `scratch.value`, into
+    /// their arenas of `size` floats, and takes their moments, `stride` an image. `packed` are the weights of each of `convs`.
     pub fn run_convs(
         &self,
         v: usize,
-        packed: &[&[f32]],
-        arena: &mut [f32],
-        moments_out: &mut [Moment],
+        (convs, packed): (&[usize], &[Packed]),
+        (arenas, size): (&mut [f32], usize),
+        (moments_out, stride): (&mut [Moment], usize),
         scratch: &mut Scratch,
     ) {
         let value = &self.plan.values[v];
-        let size = (value.shape.height, value.shape.width);
-        let c = padded_channels(value.shape.channels);
-        let map = &scratch.value[..map_len(&value.shape)];
-        let mut relu_done = false;
-        let mut at = 0;
-        for (&id, &weights) in value.convs.iter().zip(packed) {
+        let (height, width) = (value.shape.height, value.shape.width);
+        let (len, c) = (map_len(&value.shape), padded_channels(value.shape.channels));
+        let images = arenas.len() / size;
+        let ready = self.ready(v);
+        let mut tiled = [NO_TARGET; MAX_CONVS];
+        let (mut count, mut direct, mut at) = (0, false, 0);
+        for (k, (&id, weights)) in convs.iter().zip(packed).enumerate() {
             let conv = &self.plan.convs[id];
-            let source = if conv.before == Before::Average {
-                let half = grown(&mut scratch.second, padded_len(size.0 / 2, size.1 / 2, c));
-                maps::average_padded(self.isa, map, size, half);
-                half
+            let outputs = padded_channels(conv.shape.channels);
+            if let Packed::Tiled(weights) = *weights {
+                let moments = conv.norm.then_some(at);
+                tiled[count] = Target { weights, outputs, slot: self.slots.convs[id], moments };
+                count += 1;
             } else {
-                let padded = grown(&mut scratch.padded, padded_len(size.0, size.1, c));
-                if !relu_done {
-                    maps::relu_padded(self.isa, map, size, padded);
-                    relu_done = true;
+                direct = true;
+            }
+            at += outputs;
+            if count == MAX_CONVS || count > 0 && k + 1 == convs.len() {
+                let tiling = Tiling { height, width, images, inputs: c };
+                let Scratch { value, tiles, .. } = &mut *scratch;
+                let (maps, targets) = (&value[..images * len], &tiled[..count]);
+                let into = ((&mut *arenas, size), (&mut *moments_out, stride));
+                winograd::forward(self.isa, &tiling, !ready, maps, targets, into.0, into.1, tiles);
+                count = 0;
+            }
+        }
+        if !direct {
+            return;
+        }
+        for (i, (arena, moments)) in arenas.chunks_exact_mut(size).zip(moments_out.chunks_exact_mut(stride)).enumerate()
+        {
+            let map = &scratch.value[i * len..][..len];
+            let mut relu_done = false;
+            let mut at = 0;
+            for (&id, weights) in convs.iter().zip(packed) {
+                let conv = &self.plan.convs[id];
+                if let Packed::Direct(weights) = *weights {
+                    if ready && conv.kernel == 1 && conv.before == Before::Relu {
+                        let geometry = Geometry::pointwise(height * width, c, padded_channels(conv.shape.channels));
+                        self.convolve(id, &geometry, map, weights, arena, &mut moments[at..]);
+                        at += padded_channels(conv.shape.channels);
+                        continue;
+                    }
+                    let source = if conv.before == Before::Average {
+                        let half = grown(&mut scratch.second, padded_len(height / 2, width / 2, c));
+                        maps::average_padded(self.isa, map, (height, width), half);
+                        half
+                    } else {
+                        let padded = grown(&mut scratch.padded, padded_len(height, width, c));
+                        if !relu_done {
+                            maps::relu_padded(self.isa, map, (height, width), padded);
+                            relu_done = true;
+                        }
+                        padded
+                    };
+                    self.run_conv(id, source, weights, arena, &mut moments[at..]);
                 }
-                padded
-            };
-            self.run_conv(id, source, weights, arena, &mut moments_out[at..]);
-            at += padded_channels(conv.shape.channels);
+                at += padded_channels(conv.shape.channels);
+            }
         }
     }
 
@@ -156,10 +283,23 @@ impl Network<'_> {
         let outputs = padded_channels(channels);
         let (geometry, start) =
             Geometry::over_padded(conv.kernel, conv.stride, source_channels(conv), (height, width), outputs);
+        self.convolve(id, &geometry, &source[start..], weights, arena, moments_out);
+    }
+
+    fn convolve(
+        &self,
+        id: usize,
+        geometry: &Geometry,
+        source: &[f32],
+        weights: &[f32],
+        arena: &mut [f32],
+        moments_out: &mut [Moment],
+    ) {
+        let conv = &self.plan.convs[id];
         let raw = &mut arena[self.slots.convs[id]..][..map_len(&conv.shape)];
-        forward(self.isa, &geometry, &source[start..], weights, raw);
+        forward(self.isa, geometry, source, weights, raw);
         if conv.norm {
-            moments(self.isa, raw, width, &mut moments_out[..outputs]);
+            moments(self.isa, raw, &mut moments_out[..padded_channels(conv.shape.channels)]);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::bank::{source_channels, Bank};
 use super::conv::{forward, weight_gradient, Geometry};
 use super::layout::{map_len, pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
 use super::maps;
-use super::scratch::{grown, with, Scratch};
+use super::scratch::{grown, with, Buffer, Scratch};
 use super::simd::{kernels, Isa, Vector, BLOCK};
 use crate::backend::SynflowSums;
 use crate::plan::{Before, Conv, Plan, Slots, Source, Storage, Term};
@@ -23,9 +23,9 @@ const REFERENCE: f64 = 1e-6;
 /// Memory of one cell in flight.
 #[derive(Default)]
 pub struct Workspace {
-    arena: Vec<f32>,
-    gradients: Vec<f32>,
-    weight_gradient: Vec<f32>,
+    arena: Buffer,
+    gradients: Buffer,
+    weight_gradient: Buffer,
 }
 
 kernels! {
@@ -157,7 +157,7 @@ fn unused(cell: &Cell, plan: &Plan, bank: &Bank) -> Vec<Slot> {
 }
 
 /// The padded image of ones.
-fn ones(bank: &Bank, padded: &mut Vec<f32>) {
+fn ones(bank: &Bank, padded: &mut Buffer) {
     let skeleton = bank.weights.skeleton();
     let (h, w) = (skeleton.height, skeleton.width);
     pad_image(&vec![1.0; 3 * h * w], None, h, w, grown(padded, padded_len(h, w, IMAGE_CHANNELS)));
@@ -171,7 +171,7 @@ struct Pass<'a> {
     slots: Slots,
     arena: &'a mut [f32],
     gradients: &'a mut [f32],
-    weight_gradient: &'a mut Vec<f32>,
+    weight_gradient: &'a mut Buffer,
     exponents: Vec<i32>,
     gradient_exponents: Vec<i32>,
 }

@@ -13,6 +13,9 @@ pub enum Storage {
     Forward,
     /// All values and convolution outputs: a forward pass that is gone back over.
     Everything,
+    /// All convolution outputs, and the values that something else than a convolution reads; the others are added up
+    /// again on the way back. The values' gradients have slots of their own, which they share.
+    Training,
 }
 
 /// Offsets into an image's arena, in elements.
@@ -22,6 +25,9 @@ pub struct Slots {
     pub values: Vec<Option<usize>>,
     /// Of each convolution's output.
     pub convs: Vec<usize>,
+    /// Of each value's gradient, for [`Storage::Training`] alone. Going back over the values, a gradient is written when
+    /// all that the value's readers gave has been read.
+    pub gradients: Vec<usize>,
     /// Elements of one image's arena.
     pub size: usize,
 }
@@ -48,15 +54,42 @@ impl Slots {
                     }
                 }
             }
-            if storage == Storage::Everything || value.kept_until.is_some() {
+            let ends_stage = storage == Storage::Training && plan.stages.contains(&Some(v));
+            if storage == Storage::Everything || value.kept_until.is_some() || ends_stage {
                 values[v] = Some(pool.take(size(&value.shape)));
             }
             for &c in &value.convs {
                 convs[c] = pool.take(size(&plan.convs[c].shape));
             }
         }
+        let mut gradients = Vec::new();
+        if storage == Storage::Training {
+            gradients = vec![usize::MAX; plan.values.len()];
+            // The values whose gradients are read for the last time on the way back to a value.
+            let mut last_reads = vec![Vec::new(); plan.values.len()];
+            for (reader, value) in plan.values.iter().enumerate() {
+                let sources = value.terms.iter().filter_map(|term| match *term {
+                    Term::Skip(source) | Term::Pool(source) => Some(Some(source)),
+                    Term::Conv(c) => match plan.convs[c].source {
+                        super::Source::Value(source) => Some(Some(source)),
+                        super::Source::Image => Some(None),
+                    },
+                    Term::Shift(_) => None,
+                });
+                if let Some(Some(first)) = sources.min() {
+                    last_reads[first].push(reader);
+                }
+            }
+            for (v, value) in plan.values.iter().enumerate().rev() {
+                for &reader in &last_reads[v] {
+                    pool.give(gradients[reader]);
+                }
+                gradients[v] = pool.take(size(&value.shape));
+            }
+        }
         let (offsets, total) = pool.layout();
         Slots {
+            gradients: gradients.into_iter().map(|slot: usize| offsets[slot]).collect(),
             values: values.into_iter().map(|slot| slot.map(|s| offsets[s])).collect(),
             convs: convs.into_iter().map(|s| offsets[s]).collect(),
             size: total,

@@ -1,9 +1,10 @@
 //! The trained parameters of one cell, in one piece of memory, and their update: SGD with momentum and weight decay.
 
-use super::bank::{source_channels, Bank};
-use super::layout::{pack_forward, padded_channels};
-use super::simd::{kernels, Vector};
-use crate::plan::{Conv, Plan};
+use super::super::bank::Bank;
+use super::super::layout::{pack_forward, padded_channels};
+use super::super::simd::{kernels, Vector, BLOCK};
+use super::super::Isa;
+use crate::plan::Plan;
 use crate::weights::{NormSlot, Slot};
 use std::ops::Range;
 
@@ -13,23 +14,31 @@ const MOMENTUM: f32 = 0.9;
 const DECAY: f32 = 4e-5;
 
 kernels! {
-    /// m = 0.9·m + (g + decay·w), w −= 0.1·m.
-    fn step(w: &mut [f32], m: &mut [f32], g: &[f32], decay: f32) = step_body;
-    /// `sums += part`.
-    fn accumulate(sums: &mut [f32], part: &[f32]) = accumulate_body;
+    /// m = 0.9·m + (g + decay·w), w −= 0.1·m, where g is the sum of the parts that begin every `stride` floats of `parts`,
+    /// added in their order.
+    fn step(w: &mut [f32], m: &mut [f32], parts: &[f32], stride: usize, decay: f32) = step_body;
 }
 
 #[inline(always)]
-fn step_body<V: Vector>(w: &mut [f32], m: &mut [f32], g: &[f32], decay: f32) {
-    for ((w, m), g) in w.iter_mut().zip(m).zip(g) {
-        *m = MOMENTUM * *m + (g + decay * *w);
-        *w -= RATE * *m;
+fn step_body<V: Vector>(w: &mut [f32], m: &mut [f32], parts: &[f32], stride: usize, decay: f32) {
+    let len = w.len();
+    assert!(len.is_multiple_of(BLOCK) && m.len() == len && parts.len() >= len && stride > 0);
+    for at in (0..len).step_by(V::LANES) {
+        // SAFETY: a vector from `at` on lies within `w` and `m`, and within each part as checked here.
+        unsafe {
+            let mut g = V::load(parts.as_ptr().add(at));
+            let mut part = at + stride;
+            while part + len <= parts.len() + at {
+                g = g.add(V::load(parts.as_ptr().add(part)));
+                part += stride;
+            }
+            let (w, m) = (w.as_mut_ptr().add(at), m.as_mut_ptr().add(at));
+            let old = V::load(w);
+            let momentum = V::load(m).mul_add(V::splat(MOMENTUM), old.mul_add(V::splat(decay), g));
+            momentum.store(m);
+            momentum.mul_add(V::splat(-RATE), old).store(w);
+        }
     }
-}
-
-#[inline(always)]
-fn accumulate_body<V: Vector>(sums: &mut [f32], part: &[f32]) {
-    sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
 }
 
 /// A trained BatchNorm's places among the values.
@@ -56,7 +65,6 @@ pub struct Places {
 pub struct Parameters {
     values: Vec<f32>,
     momentum: Vec<f32>,
-    sum: Vec<f32>,
 }
 
 impl Parameters {
@@ -110,29 +118,22 @@ impl Parameters {
         place.as_ref().map(|place| (self.at(&place.gamma), self.at(&place.beta)))
     }
 
-    /// One step; `gradient` is a sum of parts at equal distances, added in their order. Decays if these are weights.
-    /// Returns the gradient's norm.
+    /// One step; the gradient is the sum of parts that begin every `stride` floats, added in their order. Decays if these
+    /// are weights. Returns the gradient's norm if it is wanted.
     pub fn update(
         &mut self,
-        isa: super::Isa,
+        isa: Isa,
         place: &Range<usize>,
-        gradient: &mut dyn Iterator<Item = &[f32]>,
+        (parts, stride): (&[f32], usize),
         decays: bool,
+        wants_norm: bool,
     ) -> f64 {
-        self.sum.clear();
-        self.sum.resize(place.len(), 0.0);
-        for part in gradient {
-            accumulate(isa, &mut self.sum, part);
-        }
         let decay = if decays { DECAY } else { 0.0 };
-        step(isa, &mut self.values[place.clone()], &mut self.momentum[place.clone()], &self.sum, decay);
-        self.sum.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt()
+        step(isa, &mut self.values[place.clone()], &mut self.momentum[place.clone()], parts, stride, decay);
+        if !wants_norm {
+            return 0.0;
+        }
+        let sum = |i: usize| parts[i..].iter().step_by(stride).map(|g| f64::from(*g)).sum::<f64>();
+        (0..place.len()).map(|i| sum(i) * sum(i)).sum::<f64>().sqrt()
     }
-}
-
-/// The packed weights of the way back, remade from the current values.
-pub fn backward_weights(conv: &Conv, forward: &[f32], out: &mut Vec<f32>) {
-    out.resize(forward.len(), 0.0);
-    let outputs = padded_channels(conv.shape.channels);
-    super::layout::pack_backward(forward, outputs, source_channels(conv), conv.kernel, out);
 }
