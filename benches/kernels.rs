@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 fn main() {
     let isa = Isa::detect();
+    // The plain versions use the threads of the pool.
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build_global();
+    single.expect("a pool of one thread, as nothing has used it yet");
     let mut criterion = Criterion::default()
         .sample_size(15)
         .warm_up_time(Duration::from_millis(100))
