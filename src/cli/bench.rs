@@ -72,7 +72,7 @@ pub struct BenchArguments {
     repeats: usize,
     #[command(flatten)]
     engine: EngineArguments,
-    /// Cells scored at a time [default: four for each thread]
+    /// Cells scored at a time [default: sixteen for each thread]
     #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Device")]
     chunk: Option<usize>,
     /// Form of the report; `table` is for people and rounds
@@ -141,7 +141,7 @@ impl BenchJob {
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let threads = engine.threads();
-        let chunk = self.chunk.unwrap_or(threads * 4);
+        let chunk = self.chunk.unwrap_or(threads * 16);
         let mut report = BenchReport {
             configuration: serde_json::to_value(engine.configuration()).unwrap_or_default(),
             machine: machine(),

@@ -46,7 +46,7 @@ pub struct ScoreArguments {
     /// Channels, cells per stage and classes are read off the shapes.
     #[arg(long, value_name = "FILE", help_heading = "Network and images")]
     weights: Option<PathBuf>,
-    /// Cells scored at a time; changes no result [default: four for each thread]
+    /// Cells scored at a time; changes no result [default: sixteen for each thread]
     ///
     /// CSV and JSON Lines on stdout are written after each chunk. With utopian all cells are scored at once, for it compares
     /// them.
@@ -98,7 +98,7 @@ impl ScoreArguments {
         };
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();
         let threads = options.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-        let chunk = match self.chunk.unwrap_or_else(|| threads.unwrap_or(1).saturating_mul(4)) {
+        let chunk = match self.chunk.unwrap_or_else(|| threads.unwrap_or(1).saturating_mul(16)) {
             // Utopian compares the cells of a call.
             _ if measures.contains(&Measure::Utopian) => cells.len().max(1),
             chunk => chunk,

@@ -5,6 +5,7 @@ use super::fold::{resize, resize_adjoint, Fold, Margins, Size};
 use super::gradient::weight_sums;
 use super::logs::{Scale, Sums, REFERENCE};
 use super::mix::{add, State};
+use super::places::Places;
 use super::tiles;
 use super::Workspace;
 use crate::cpu::bank::{source_channels, Absolute, Bank};
@@ -41,47 +42,6 @@ struct Job {
     size: Size,
     member: usize,
     conv: usize,
-}
-
-/// Where gradients lie: only from the first reader that adds to one to the last term that it goes back through.
-struct Places {
-    /// Where they begin in the arena of gradients, by value.
-    at: Vec<usize>,
-    /// Terms that each has still to go back through.
-    terms: Vec<usize>,
-    /// Lengths and beginnings of places that are free, those freed last at the end.
-    free: Vec<(usize, usize)>,
-    /// Where the member's part of the arena has not been used.
-    unused: usize,
-}
-
-impl Places {
-    fn new(plan: &Plan, start: usize) -> Places {
-        let terms = plan.values.iter().map(|value| value.terms.len()).collect();
-        Places { at: vec![usize::MAX; plan.values.len()], terms, free: Vec::new(), unused: start }
-    }
-
-    /// The place of `v`'s gradient, taken now if it has none.
-    fn take(&mut self, v: usize, len: usize) -> usize {
-        if self.at[v] == usize::MAX {
-            self.at[v] = match self.free.iter().rposition(|place| place.0 == len) {
-                Some(free) => self.free.remove(free).1,
-                None => {
-                    self.unused += len;
-                    self.unused - len
-                }
-            };
-        }
-        self.at[v]
-    }
-
-    /// One of `v`'s terms is done.
-    fn done(&mut self, v: usize, len: usize) {
-        self.terms[v] -= 1;
-        if self.terms[v] == 0 {
-            self.free.push((len, self.at[v]));
-        }
-    }
 }
 
 /// A group in its passes.

@@ -10,6 +10,7 @@ mod gradient;
 mod group;
 mod logs;
 mod mix;
+mod places;
 mod tiles;
 
 use super::bank::Bank;
