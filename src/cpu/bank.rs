@@ -79,10 +79,13 @@ impl Bank {
     /// The absolute weights of a convolution, packed both ways.
     pub fn absolute(&self, conv: &Conv) -> Arc<Absolute> {
         remembered(&self.absolute, conv.slot, || {
-            let mut forward: Vec<f32> = self.forward(conv).iter().map(|w| w.abs()).collect();
-            let most = forward.iter().copied().fold(0.0, f32::max);
+            let weights = self.weights.tensor(conv.slot);
+            let most = weights.iter().fold(0.0, |most: f32, w| most.max(w.abs()));
             let exponent = if most > 0.0 { libm::ilogbf(most) } else { 0 };
-            forward.iter_mut().for_each(|w| *w = libm::ldexp(f64::from(*w), -exponent) as f32);
+            let factor = libm::ldexp(1.0, -exponent);
+            let scaled: Vec<f32> = weights.iter().map(|w| (f64::from(w.abs()) * factor) as f32).collect();
+            let shape = conv.slot.shape(self.weights.skeleton());
+            let forward = pack_forward(&scaled, shape, source_channels(conv));
             let mut backward = vec![0.0; if conv.slot == Slot::Stem { 0 } else { forward.len() }];
             let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
             if conv.stride == 2 {

@@ -228,7 +228,7 @@ impl Backend for Cpu {
 
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let bank = self.banks.get(weights);
-        synflow::population(self.isa, cells, &bank, &self.synflow, watch)
+        synflow::population(self.isa, self.convolution, cells, &bank, &self.synflow, watch)
     }
 
     fn train(

@@ -5,7 +5,7 @@ use super::fold::{resize, resize_adjoint, Fold, Margins, Size};
 use super::gradient::weight_sums;
 use super::logs::{Scale, Sums, REFERENCE};
 use super::mix::{add, State};
-use super::places::Places;
+use super::room::{Gradient, Room};
 use super::tiles;
 use super::Workspace;
 use crate::cpu::bank::{source_channels, Absolute, Bank};
@@ -14,7 +14,7 @@ use crate::cpu::layout::{padded_channels, padded_len, IMAGE_CHANNELS};
 use crate::cpu::scratch::{grown, Buffer};
 use crate::cpu::simd::Isa;
 use crate::cpu::winograd::{self, pack, Target, Tiling, POSITIONS};
-use crate::cpu::{maps, strided, sums, totals};
+use crate::cpu::{maps, strided, sums, totals, Convolution};
 use crate::plan::{Before, Conv, Plan, Source, Term};
 use crate::space::Skeleton;
 use crate::weights::{Reduce, Slot};
@@ -23,11 +23,10 @@ use crate::weights::{Reduce, Slot};
 struct Member<'a> {
     plan: &'a Plan,
     fold: Fold,
-    /// Where its maps begin in the arena of values.
+    /// Where its values begin in the arena.
     at: Vec<usize>,
     values: Vec<State>,
-    gradients: Vec<State>,
-    places: Places,
+    gradients: Vec<Gradient>,
     /// Values below are complete.
     complete: usize,
     /// Gradients from here on are complete.
@@ -47,10 +46,11 @@ struct Job {
 /// A group in its passes.
 struct Group<'a> {
     isa: Isa,
+    convolution: Convolution,
     bank: &'a Bank,
     members: Vec<Member<'a>>,
     values: &'a mut [f32],
-    gradients: &'a mut [f32],
+    gradients: Room<'a>,
     scratch: &'a mut Scratch,
 }
 
@@ -70,7 +70,13 @@ pub struct Scratch {
 }
 
 /// The sums of the plans' weights that carry signal.
-pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) -> Vec<[f64; 3]> {
+pub fn sums_of(
+    isa: Isa,
+    convolution: Convolution,
+    plans: &[&Plan],
+    bank: &Bank,
+    space: &mut Workspace,
+) -> Vec<[f64; 3]> {
     let skeleton = bank.weights.skeleton();
     let mut size = 0;
     let mut jobs = Vec::new();
@@ -79,7 +85,6 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
         .enumerate()
         .map(|(member, plan)| {
             let fold = Fold::new(plan, (skeleton.height, skeleton.width));
-            let places = Places::new(plan, size);
             let at = (0..plan.values.len()).map(|v| {
                 let at = size;
                 size += length(&fold, plan, v);
@@ -92,14 +97,12 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
                 member,
                 conv: id,
             }));
-            let states = vec![State::default(); plan.values.len()];
             Member {
                 plan,
                 fold,
                 at,
-                values: states.clone(),
-                gradients: states,
-                places,
+                values: vec![State::default(); plan.values.len()],
+                gradients: plan.values.iter().map(|value| Gradient::new(value.terms.len())).collect(),
                 complete: 0,
                 returned: plan.values.len(),
                 sums: [0.0; 3],
@@ -110,10 +113,11 @@ pub fn sums_of(isa: Isa, plans: &[&Plan], bank: &Bank, space: &mut Workspace) ->
     jobs.sort_by_key(|job| (job.place, job.size, job.member));
     let mut group = Group {
         isa,
+        convolution,
         bank,
         members,
         values: grown(&mut space.values, size),
-        gradients: grown(&mut space.gradients, size),
+        gradients: Room::new(&mut space.gradients),
         scratch: &mut space.scratch,
     };
     for jobs in jobs.chunk_by(|a, b| a.place == b.place) {
@@ -158,15 +162,9 @@ impl Member<'_> {
     }
 
     /// Where the gradient of a value lies.
-    fn gradient(&mut self, v: usize) -> std::ops::Range<usize> {
+    fn gradient(&mut self, v: usize, room: &mut Room) -> std::ops::Range<usize> {
         let len = length(&self.fold, self.plan, v);
-        let at = self.places.take(v, len);
-        at..at + len
-    }
-
-    /// The gradient of `v` has gone back through one of its terms.
-    fn term_done(&mut self, v: usize) {
-        self.places.done(v, length(&self.fold, self.plan, v));
+        room.place(&mut self.gradients[v], len)
     }
 
     /// Adds a convolution's sums.
@@ -262,7 +260,8 @@ impl Group<'_> {
 
     fn tiled(&self, conv: &Conv, jobs: &[Job]) -> bool {
         let fits = |job: &Job| Tiling::fits(job.size.0, job.size.1);
-        conv.source != Source::Image && conv.kernel == 3 && conv.stride == 1 && jobs.iter().all(fits)
+        let tiles = self.convolution == Convolution::Winograd;
+        tiles && conv.source != Source::Image && conv.kernel == 3 && conv.stride == 1 && jobs.iter().all(fits)
     }
 
     fn convolve_tiled(&mut self, jobs: &[Job], conv: &Conv, packed: &Absolute) {
@@ -389,7 +388,8 @@ impl Group<'_> {
         // The largest column sum's power of two is taken out before the step to f32.
         let most = weights.iter().copied().fold(0.0, f64::max);
         let exponent = if most > 0.0 && most.is_finite() { libm::ilogb(most) } else { 0 };
-        let gradient = &mut self.gradients[member.gradient(last)];
+        let place = member.gradient(last, &mut self.gradients);
+        let gradient = &mut self.gradients.maps[place];
         let mut largest = 0.0f32;
         for (at, pixel) in gradient.chunks_exact_mut(channels).enumerate() {
             let factor = libm::scalbn(occurs(at) / pixels, -exponent);
@@ -398,7 +398,7 @@ impl Group<'_> {
                 largest = largest.max(*g);
             }
         }
-        member.gradients[last] = State { exponent, largest };
+        member.gradients[last].state = State { exponent, largest };
         member.returned = last;
     }
 
@@ -409,8 +409,8 @@ impl Group<'_> {
         for v in (v..member.returned).rev() {
             let (to, channels) = (member.fold.value(v), padded_channels(plan.values[v].shape.channels));
             for (u, term) in plan.readers(v) {
-                let (from, out) = (member.gradient(u), member.gradient(v));
-                let Ok([from, out]) = self.gradients.get_disjoint_mut([from, out]) else { continue };
+                let (from, out) = (member.gradient(u, &mut self.gradients), member.gradient(v, &mut self.gradients));
+                let Ok([from, out]) = self.gradients.maps.get_disjoint_mut([from, out]) else { continue };
                 let from = (&*from, member.fold.value(u));
                 let Scratch { pooled, resized: buffer, zeros, .. } = &mut *self.scratch;
                 let from = resized_back(from, to, member.fold.term(plan, term), channels, buffer);
@@ -423,12 +423,13 @@ impl Group<'_> {
                 } else {
                     from
                 };
-                let source = member.gradients[u];
-                add(self.isa, out, &mut member.gradients[v], from, source.exponent, source.magnitude());
-                member.term_done(u);
+                let source = member.gradients[u].state;
+                add(self.isa, out, &mut member.gradients[v].state, from, source.exponent, source.magnitude());
+                self.gradients.term_done(&mut member.gradients[u]);
             }
-            if member.gradients[v].largest == 0.0 {
-                self.gradients[member.gradient(v)].fill(0.0);
+            if member.gradients[v].state.largest == 0.0 {
+                let place = member.gradient(v, &mut self.gradients);
+                self.gradients.maps[place].fill(0.0);
             }
         }
         member.returned = member.returned.min(v);
@@ -457,7 +458,7 @@ impl Group<'_> {
     fn scale(&self, job: &Job) -> Scale {
         let member = &self.members[job.member];
         let conv = &member.plan.convs[job.conv];
-        Scale::new(member.source(conv).exponent + member.gradients[conv.target].exponent)
+        Scale::new(member.source(conv).exponent + member.gradients[conv.target].state.exponent)
     }
 
     fn return_direct(&mut self, job: &Job, conv: &Conv, packed: &Absolute) {
@@ -467,7 +468,8 @@ impl Group<'_> {
         let (outputs, inputs) = (padded_channels(conv.shape.channels), source_channels(conv));
         let size = member.fold.output(conv);
         let Scratch { padded, output, resized: buffer, parities, .. } = &mut *self.scratch;
-        let from = (&self.gradients[member.gradient(conv.target)], member.fold.value(conv.target));
+        let place = member.gradient(conv.target, &mut self.gradients);
+        let from = (&self.gradients.maps[place], member.fold.value(conv.target));
         let d = resized_back(from, size, member.fold.conv(conv), outputs, buffer);
 
         let (geometry, start) = geometry(conv, size);
@@ -508,11 +510,12 @@ impl Group<'_> {
         let member = &mut self.members[job.member];
         let conv = &member.plan.convs[job.conv];
         let Source::Value(v) = conv.source else { return };
-        let target = member.gradients[conv.target];
-        member.term_done(conv.target);
-        let out = &mut self.gradients[member.gradient(v)];
+        let target = member.gradients[conv.target].state;
+        self.gradients.term_done(&mut member.gradients[conv.target]);
+        let place = member.gradient(v, &mut self.gradients);
+        let out = &mut self.gradients.maps[place];
         let back = &self.scratch.output[at..][..out.len()];
-        add(self.isa, out, &mut member.gradients[v], back, target.exponent + exponent, target.magnitude());
+        add(self.isa, out, &mut member.gradients[v].state, back, target.exponent + exponent, target.magnitude());
     }
 
     fn return_tiled(&mut self, jobs: &[Job], conv: &Conv, packed: &Absolute) {
@@ -527,7 +530,8 @@ impl Group<'_> {
                 let member = &mut self.members[job.member];
                 let conv = &member.plan.convs[job.conv];
                 let Scratch { maps, resized: buffer, gradient_tiles, .. } = &mut *self.scratch;
-                let from = (&self.gradients[member.gradient(conv.target)], member.fold.value(conv.target));
+                let place = member.gradient(conv.target, &mut self.gradients);
+                let from = (&self.gradients.maps[place], member.fold.value(conv.target));
                 let d = resized_back(from, (height, width), member.fold.conv(conv), outputs, buffer);
                 grown(maps, jobs.len() * len)[at * len..][..len].copy_from_slice(d);
                 let Source::Value(v) = conv.source else { continue };
