@@ -225,7 +225,10 @@ impl Pass<'_> {
                 base: based.then(|| &scratch.base[of_image.clone()]),
                 parts: &node.skips,
                 gated: written.then(|| {
-                    let gate = in_place.map_or(Gate::Map(&scratch.value[of_image.clone()]), Gate::Arena);
+                    let gate = match in_place {
+                        Some(slot) => Gate::Arena(slot),
+                        None => Gate::Map(&scratch.value[of_image.clone()]),
+                    };
                     (&scratch.dx[of_image], gate)
                 }),
                 to: network.slots.gradients[self.v],
