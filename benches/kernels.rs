@@ -42,7 +42,7 @@ fn main() {
         let peak = before.or_higher(Peak::measure(isa, 1)).one_thread;
         println!("\nOne thread, {}, fastest samples. Peak of multiply-adds: {:.1} GFLOP/s.", isa.name(), peak / 1e9);
         println!(
-            "{:36}{:>10}{:>9}{:>9}{:>7}{:>12}{:>8}",
+            "{:46}{:>10}{:>9}{:>9}{:>7}{:>12}{:>8}",
             "", "µs", "GFLOP/s", "of peak", "GB/s", "× portable", "× plain"
         );
         rows.iter().for_each(|row| println!("{}", row.text(peak)));
@@ -80,7 +80,7 @@ impl Row {
         let ratio = |other: Option<f64>| other.zip(self.fast).map(|(other, fast)| other / fast);
         let flops = per_second(self.kernel.flop);
         format!(
-            "{:36}{:>10}{:>9}{:>9}{:>7}{:>12}{:>8}",
+            "{:46}{:>10}{:>9}{:>9}{:>7}{:>12}{:>8}",
             self.kernel.name,
             number(self.fast.map(|seconds| 1e6 * seconds), 2),
             number(flops.map(|rate| rate / 1e9), 1),

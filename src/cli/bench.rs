@@ -1,6 +1,6 @@
 //! `bench`: how fast measures and searches are on this machine.
 
-use super::common::{images_line, EngineArguments};
+use super::common::{chunk, images_line, EngineArguments};
 use super::machine::{machine, Memory};
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
@@ -141,7 +141,7 @@ impl BenchJob {
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let threads = engine.threads();
-        let chunk = self.chunk.unwrap_or(threads * 16);
+        let chunk = chunk(self.chunk, threads);
         let mut report = BenchReport {
             configuration: serde_json::to_value(engine.configuration()).unwrap_or_default(),
             machine: machine(),
@@ -163,15 +163,17 @@ impl BenchJob {
         if self.repeated > 0 {
             progress.note(&format!("Cells that are named more than once are timed once: {} left out.", self.repeated));
         }
-        for subject in &self.subjects {
+        let timed = self.subjects.iter().try_for_each(|subject| {
             match subject {
                 Subject::Measure(measure) => report.timings.push(self.measure(*measure, chunk, &progress)?),
                 Subject::Search => report.search = Some(self.search(&progress)?),
             }
             // Other work on the machine lowers a peak and never raises it.
             report.peak = report.peak.or_higher(Peak::measure(Isa::detect(), threads));
-        }
+            Ok(())
+        });
         progress.clear();
+        timed?;
         output.write(&match self.format {
             Format::Table => report.text(),
             Format::Json => report.json(),

@@ -134,6 +134,11 @@ pub struct OutputArguments {
     pub quiet: bool,
 }
 
+/// Cells scored at a time: as many as were asked for, else sixteen for each thread.
+pub fn chunk(asked: Option<usize>, threads: usize) -> usize {
+    asked.unwrap_or(threads.saturating_mul(16))
+}
+
 /// Where accuracies are looked up.
 #[derive(Args, Clone)]
 pub struct TableArguments {

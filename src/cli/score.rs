@@ -1,6 +1,6 @@
 //! `score`: the measures of the cells asked for, in the order asked.
 
-use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
+use super::common::{chunk, images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
 use crate::backend::Watch;
@@ -98,7 +98,7 @@ impl ScoreArguments {
         };
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();
         let threads = options.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-        let chunk = match self.chunk.unwrap_or_else(|| threads.unwrap_or(1).saturating_mul(16)) {
+        let chunk = match chunk(self.chunk, threads.unwrap_or(1)) {
             // Utopian compares the cells of a call.
             _ if measures.contains(&Measure::Utopian) => cells.len().max(1),
             chunk => chunk,

@@ -156,12 +156,14 @@ mod unix {
 
     #[test]
     fn an_interrupt_before_anything_is_finished_writes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        // Utopian distance compares all cells, so that no record is finished before the last.
-        let arguments = ["score", "--all", "--measures", "utopian", "--quiet"];
-        let (code, stderr) = interrupted(&arguments, folder.path(), 0, Duration::from_secs(1));
-        assert_eq!((code, stderr.as_str()), (Some(130), "error: Interrupted; what was written so far is valid.\n"));
-        assert_eq!(names(folder.path()), Vec::<String>::new());
+        // Utopian distance compares all cells, so that no record is finished before the last; a benchmark ends as one.
+        for arguments in [["score", "--all", "--measures=utopian", "--quiet"], ["bench", "--cells", "15625", "--quiet"]]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let (code, stderr) = interrupted(&arguments, folder.path(), 0, Duration::from_secs(1));
+            assert_eq!((code, stderr.as_str()), (Some(130), "error: Interrupted; what was written so far is valid.\n"));
+            assert_eq!(names(folder.path()), Vec::<String>::new(), "{arguments:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Kernel {
     pub name: String,
     /// FLOP of a run, a multiply-add counting two, of convolutions as sums of products; 0 where bytes or bits are moved.
     pub flop: u64,
-    /// Bytes read and written in a run, inputs and outputs once each; of distances, two codes for each pair.
+    /// Bytes read and written in a run, inputs and outputs once each; of distances, one code for each pair.
     pub bytes: u64,
     fast: Box<dyn FnMut(Isa)>,
     plain: Box<dyn FnMut()>,

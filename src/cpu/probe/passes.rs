@@ -87,7 +87,7 @@ fn distances(bits: usize) -> Kernel {
     Kernel {
         name: format!("distances {COUNT} codes, {bits} bits"),
         flop: 0,
-        bytes: (COUNT * (COUNT - 1) / 2 * 2 * words * 8) as u64,
+        bytes: (COUNT * (COUNT - 1) / 2 * words * 8) as u64,
         fast: Box::new(move |isa| drop(black_box(pairs::distances(isa, &layout, &rows, COUNT, false)))),
         plain: Box::new(move || {
             let rows: Vec<&[u64]> = plain.chunks_exact(words).collect();
