@@ -1,7 +1,7 @@
 //! How near f32 comes to f64: flipped signs and what they do to naswot, gradients of the first step, ranks of cells.
 //!
 //! Every figure is printed for both ways to convolve; `cargo test --release --test accuracy -- --nocapture` shows them. The
-//! ignored tests repeat three of them at full size (`.ci/extended`).
+//! ignored tests repeat three of them at full size (`.ci/extended f64`).
 
 use etnas::backend::{Backend, Hamming};
 use etnas::cpu::{Convolution, Cpu, Isa};
@@ -225,7 +225,7 @@ fn naswot_ranks_300_cells_as_in_f64() {
 }
 
 #[test]
-#[ignore = "minutes in f64; .ci/extended runs it"]
+#[ignore = "minutes in f64; `.ci/extended f64` runs it"]
 fn naswot_ranks_300_full_networks_as_in_f64() {
     naswot_ranks("naswot_ranks_300_full_networks_as_in_f64", 5, 32, 32);
 }
@@ -322,7 +322,7 @@ fn loss_slope_ranks_100_cells_as_direct_f32_does() {
 }
 
 #[test]
-#[ignore = "twenty minutes in f64; .ci/extended runs it"]
+#[ignore = "twenty minutes in f64; `.ci/extended f64` runs it"]
 fn loss_slope_ranks_100_full_networks_as_direct_f32_does() {
     slope_ranks(5, 32, 16, 100);
 }
