@@ -173,3 +173,94 @@ pub fn resize_adjoint(from: (&[f32], Size), to: (&mut [f32], Size), margins: Mar
         to[(y * w + x) * channels..][..channels].iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Purpose;
+    use crate::random::Stream;
+    use crate::space::{Cell, Skeleton};
+
+    const C: usize = 3;
+
+    /// Windows of three around each row, zeros outside; every `stride`-th.
+    fn windows(rows: &[f64], stride: usize) -> Vec<f64> {
+        let at = |y: usize| y.checked_sub(1).and_then(|y| rows.get(y)).copied().unwrap_or(0.0);
+        (0..rows.len()).step_by(stride).map(|y| at(y) + 3.0 * at(y + 1) + 5.0 * at(y + 2)).collect()
+    }
+
+    fn averages(rows: &[f64]) -> Vec<f64> {
+        rows.chunks(2).map(|pair| pair[0] + pair[1]).collect()
+    }
+
+    #[test]
+    fn folded_rows_are_those_of_the_whole_map() {
+        // The rows of one column stand for maps: each value's folded rows are computed from folded rows alone.
+        let skeleton = Skeleton { channels: 16, cells_per_stage: 2, classes: 10, height: 32, width: 64 };
+        for cell in Cell::all().step_by(31) {
+            let plan = Plan::new(&cell, &skeleton, Purpose::Output, false);
+            let fold = Fold::new(&plan, (skeleton.height, skeleton.width));
+            let mut values: [Vec<Vec<f64>>; 2] = Default::default();
+            for (v, value) in plan.values.iter().enumerate() {
+                // Folded, then whole.
+                let sizes = [fold.value(v).0, value.shape.height];
+                assert_eq!((fold.value(v).0 == sizes[1]) as usize, usize::from(sizes[0] == sizes[1]));
+                let mut sums = sizes.map(|rows| vec![0.0; rows]);
+                for term in &value.terms {
+                    for whole in [0, 1] {
+                        let image = [vec![1.0; fold.image.0], vec![1.0; skeleton.height]];
+                        let rows = match *term {
+                            Term::Conv(c) => {
+                                let conv = &plan.convs[c];
+                                let source = match conv.source {
+                                    Source::Image => &image[whole],
+                                    Source::Value(u) => &values[whole][u],
+                                };
+                                match (conv.before, conv.kernel) {
+                                    (Before::Average, _) => averages(source),
+                                    (_, 3) => windows(source, conv.stride),
+                                    _ => source.clone(),
+                                }
+                            }
+                            Term::Skip(u) => values[whole][u].clone(),
+                            Term::Pool(u) => windows(&values[whole][u], 1),
+                            Term::Shift(_) => unreachable!("no BatchNorm shifts"),
+                        };
+                        let margins = fold.term(&plan, term);
+                        for (row, sum) in sums[whole].iter_mut().enumerate() {
+                            *sum += rows[equal_row(row, sizes[whole], rows.len(), margins)];
+                        }
+                    }
+                }
+                let [folded, whole] = sums;
+                for (row, x) in whole.iter().enumerate() {
+                    assert_eq!(
+                        *x,
+                        folded[equal_row(row, whole.len(), folded.len(), fold.margins[v])],
+                        "{cell} {v} {row}"
+                    );
+                }
+                let times: Vec<usize> = fold.multiplicity(v, folded.len(), whole.len()).collect();
+                let sum: f64 = folded.iter().zip(&times).map(|(x, times)| x * *times as f64).sum();
+                assert!((sum / whole.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+                values[0].push(folded);
+                values[1].push(whole);
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_change_by_adjoints() {
+        let mut stream = Stream::new(std::process::id().into(), &[22]);
+        let margins = Margins { first: 2, last: 1 };
+        for (from, to) in [((4, 4), (8, 16)), ((8, 12), (4, 4)), ((4, 8), (4, 8)), ((16, 4), (4, 20))] {
+            let mut random = |(h, w): Size| -> Vec<f32> { (0..h * w * C).map(|_| stream.symmetric(1.0)).collect() };
+            let (x, y) = (random(from), random(to));
+            let (mut ax, mut ay) = (vec![f32::NAN; y.len()], vec![f32::NAN; x.len()]);
+            resize((&x, from), (&mut ax, to), margins, C);
+            resize_adjoint((&y, to), (&mut ay, from), margins, C);
+            let inner = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
+            assert!((inner(&ax, &y) - inner(&x, &ay)).abs() < 1e-4);
+        }
+    }
+}

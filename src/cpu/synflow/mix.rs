@@ -93,3 +93,41 @@ pub fn add(isa: Isa, out: &mut [f32], state: &mut State, from: &[f32], exponent:
         state.exponent = top;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+
+    #[test]
+    fn maps_add_up_whatever_their_exponents() {
+        let mut stream = Stream::new(std::process::id().into(), &[24]);
+        for blocks in [1, 4, 7] {
+            for isa in Isa::available() {
+                let mut out = vec![f32::NAN; blocks * BLOCK];
+                let mut state = State::default();
+                let mut expected = vec![0.0f64; out.len()];
+                for (exponent, magnitude) in [(-300, -90), (-310, 3), (-280, 0), (900, 60), (897, 60), (1000, -2)] {
+                    let map: Vec<f32> = expected.iter().map(|_| power(magnitude) * stream.unit() as f32).collect();
+                    add(isa, &mut out, &mut state, &map, exponent, magnitude);
+                    // 2^1000 alone is out of f64's range when magnitudes come to it.
+                    let f64_of = |x: f32, exponent: i32| libm::scalbn(f64::from(x), exponent - 100);
+                    expected.iter_mut().zip(&map).for_each(|(sum, x)| *sum += f64_of(*x, exponent));
+                    for (ours, truth) in out.iter().map(|x| f64_of(*x, state.exponent)).zip(&expected) {
+                        assert!((ours - truth).abs() <= 1e-6 * truth, "{isa:?}: {ours} {truth}");
+                    }
+                    assert_eq!(state.largest, out.iter().copied().fold(0.0, f32::max));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_leave_no_mark() {
+        let (mut out, mut state) = (vec![f32::NAN; 16], State::default());
+        add(Isa::detect(), &mut out, &mut state, &[0.0; 16], 500, 0);
+        assert_eq!((state.largest, state.magnitude()), (0.0, 0));
+        add(Isa::detect(), &mut out, &mut state, &[1.5; 16], -500, 0);
+        assert_eq!((out[3], state.exponent), (1.5, -500));
+    }
+}

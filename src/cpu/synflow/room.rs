@@ -64,3 +64,27 @@ impl<'a> Room<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_used_again_once_all_terms_are_done() {
+        let mut maps = Buffer::default();
+        let mut room = Room::new(&mut maps);
+        let [mut a, mut b, mut c, mut d] = [2, 1, 1, 1].map(Gradient::new);
+        let first = room.place(&mut a, 64);
+        room.maps[first.clone()].fill(1.0);
+        let second = room.place(&mut b, 640);
+        room.maps[second.clone()].fill(2.0);
+        room.term_done(&mut a);
+        let third = room.place(&mut c, 64);
+        assert!(first.end <= third.start || third.end <= first.start);
+        assert_eq!(room.place(&mut a, 64), first);
+        room.term_done(&mut a);
+        assert_eq!(room.place(&mut d, 64), first);
+        assert_eq!(room.place(&mut b, 640), second);
+        assert!(room.maps[second].iter().all(|x| *x == 2.0));
+    }
+}

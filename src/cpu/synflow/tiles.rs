@@ -240,3 +240,77 @@ unsafe fn kernels_of<V: Vector, const Q: usize, const I: usize>(
     }
     I
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gradient;
+    use super::*;
+    use crate::cpu::conv::Geometry;
+    use crate::cpu::layout::{pack_forward, padded_len};
+    use crate::cpu::maps::spread;
+    use crate::cpu::simd::Isa;
+    use crate::random::Stream;
+
+    /// The sums in f64, from `[height][width][channels]` and `[out][in][3][3]`.
+    fn expected(sides: &Sides, source: &[f32], d: &[f32], w: &[f32], exponent: i32) -> [f64; 3] {
+        let Sides { height, width, inputs, outputs } = *sides;
+        let mut g = vec![0.0f64; w.len()];
+        for (y, x) in (0..height * width).map(|at| (at / width, at % width)) {
+            for tap in 0..TAPS {
+                let (sy, sx) = (y + tap / 3, x + tap % 3);
+                if !(1..=height).contains(&sy) || !(1..=width).contains(&sx) {
+                    continue;
+                }
+                for i in 0..inputs {
+                    let s = f64::from(source[((sy - 1) * width + sx - 1) * inputs + i]);
+                    for o in 0..outputs {
+                        g[(o * inputs + i) * TAPS + tap] += s * f64::from(d[(y * width + x) * outputs + o]);
+                    }
+                }
+            }
+        }
+        let mut sums = [0.0; 3];
+        for (w, g) in w.iter().zip(&g) {
+            let (w, g) = (f64::from(*w), libm::scalbn(*g, exponent));
+            sums[0] += w * g;
+            sums[1] += w * libm::log(g + logs::REFERENCE).abs();
+            sums[2] += w * libm::log1p(g);
+        }
+        sums
+    }
+
+    #[test]
+    fn sums_by_tiles_and_directly_are_those_of_f64() {
+        let mut stream = Stream::new(std::process::id().into(), &[23]);
+        for (height, width, inputs, outputs) in [(8, 8, 16, 32), (4, 4, 32, 16), (16, 12, 16, 16), (4, 20, 48, 16)] {
+            let mut random = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.unit() as f32).collect() };
+            let sides = Sides { height, width, inputs, outputs };
+            let (source, d) = (random(height * width * inputs), random(height * width * outputs));
+            let w = random(outputs * inputs * TAPS);
+            let packed = pack_forward(&w, [outputs, inputs, 3, 3], inputs);
+            let mut padded = vec![f32::NAN; padded_len(height, width, inputs)];
+            spread(&source, (height, width), 1, inputs, &mut padded);
+            let (geometry, start) = Geometry::over_padded(3, 1, inputs, (height, width), outputs);
+            for exponent in [-20, 0, 50, 180] {
+                let truth = expected(&sides, &source, &d, &w, exponent);
+                let scale = Scale::new(exponent);
+                for isa in Isa::available() {
+                    let mut by_tiles = Sums::new();
+                    // Buffers that hold another size.
+                    let mut buffers = Buffers::default();
+                    buffers.v.grown(1 << 16).fill(f32::NAN);
+                    buffers.e.grown(1 << 16).fill(f32::NAN);
+                    weight_sums(isa, &sides, &source, &d, &packed, &scale, &mut by_tiles, &mut buffers);
+                    let mut directly = Sums::new();
+                    gradient::weight_sums(isa, &geometry, &padded[start..], &d, &packed, &scale, &mut directly);
+                    for sums in [by_tiles, directly] {
+                        for (ours, truth) in sums.total(&scale, 0).into_iter().zip(truth) {
+                            let off = (ours / truth - 1.0).abs();
+                            assert!(off < 2e-6, "{isa:?} {height}×{width} 2^{exponent}: {ours} {truth}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
