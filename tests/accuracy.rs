@@ -245,14 +245,14 @@ fn gradient_errors(ours: &[(String, f64)], truth: &BTreeMap<String, f64>) -> (f6
 }
 
 /// Where no sign differs, norms differ by 1e-6. One that does, of a million, opens or shuts a gate on the way back: the gradient is
-/// not continuous there, and with four images small norms move by up to 8e-3, all of them together by 3e-3, whatever the kernels.
-/// That happens to one cell in ten or twenty. So: half of the cells to 2e-5, three quarters to 1e-3, all to what one gate does.
+/// not continuous there. With four to eight images that moves small norms by up to 1.3e-2 and all of them together by up to 5e-3, by
+/// tiles or directly, in one cell of ten. So: half of the cells to 2e-5, three quarters to 1e-3, all to what a gate does.
 #[test]
 fn first_step_agrees_with_f64() {
     const CELLS: usize = 24;
     let mut stream = fresh("first_step_agrees_with_f64");
     for (per_stage, size) in [(1, 32), (3, 16)] {
-        let (weights, batch) = network(per_stage, size, 4, &mut stream);
+        let (weights, batch) = network(per_stage, size, 8, &mut stream);
         let mut task = RegressionTask::draw(batch, &Seeds::new(stream.bits()));
         task.noise.truncate(1);
         let one_step = task.clone();
