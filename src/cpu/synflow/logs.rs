@@ -187,3 +187,74 @@ unsafe fn ln_large<V: Vector>(x: V, exponent: f32) -> V {
     }
     e.add(V::splat(exponent)).mul_add(V::splat(std::f32::consts::LN_2), series.mul(t))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::simd::{kernels, Isa};
+    use crate::random::Stream;
+
+    kernels! {
+        fn add_all(sums: &mut Sums, scale: &Scale, g: &[f32; 48], w: &[f32; 48]) = add_all_body;
+    }
+
+    #[inline(always)]
+    fn add_all_body<V: Vector>(sums: &mut Sums, scale: &Scale, g: &[f32; 48], w: &[f32; 48]) {
+        // SAFETY: three blocks of both, compiled for V's instruction set.
+        unsafe {
+            match BLOCK / V::LANES {
+                1 => blocks::<V, 1>(sums, scale, g, w),
+                2 => blocks::<V, 2>(sums, scale, g, w),
+                _ => blocks::<V, 4>(sums, scale, g, w),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn blocks<V: Vector, const Q: usize>(sums: &mut Sums, scale: &Scale, g: &[f32; 48], w: &[f32; 48]) {
+        let mut gradients = [[V::splat(0.0); Q]; 3];
+        for n in 0..3 {
+            for q in 0..Q {
+                gradients[n][q] = V::load(g.as_ptr().add(n * BLOCK + q * V::LANES));
+            }
+        }
+        add::<V, Q, 3>(sums, scale, &gradients, [0, 1, 2].map(|n| w.as_ptr().add(n * BLOCK)));
+    }
+
+    #[test]
+    fn sums_are_those_of_f64() {
+        let mut stream = Stream::new(std::process::id().into(), &[21]);
+        for exponent in (-220..=240).step_by(10).chain([-36, -24, -21, -1, 1, 23, 24, 25, 59, 61]) {
+            for kind in 0..4 {
+                // Of one magnitude; of many; with zeros; with zeros where the weights are zero too.
+                let mut draw = || {
+                    let spread = if kind == 1 { stream.below(90) as i32 - 60 } else { 0 };
+                    let zero = kind >= 2 && stream.below(5) == 0;
+                    let g = if zero { 0.0 } else { power(spread) * (1.0 + stream.unit() as f32) };
+                    let w = if zero && kind == 3 { 0.0 } else { stream.unit() as f32 };
+                    (g, w)
+                };
+                let (mut g, mut w) = ([0.0f32; 48], [0.0f32; 48]);
+                for k in 0..48 {
+                    (g[k], w[k]) = draw();
+                }
+                let mut expected = [0.0f64; 3];
+                for (g, w) in g.iter().zip(&w).map(|(g, w)| (f64::from(*g), f64::from(*w) * 8.0)) {
+                    let g = libm::scalbn(g, exponent);
+                    expected[0] += w * g;
+                    expected[1] += w * libm::log(g + REFERENCE).abs();
+                    expected[2] += w * libm::log1p(g);
+                }
+                for isa in Isa::available() {
+                    let (scale, mut sums) = (Scale::new(exponent), Sums::new());
+                    add_all(isa, &mut sums, &scale, &g, &w);
+                    for (at, (ours, truth)) in sums.total(&scale, 3).into_iter().zip(expected).enumerate() {
+                        // Below f32's range ln(1 + g) is lost.
+                        let bound = 3e-7 * truth + if at == 2 { 1e-30 } else { 0.0 };
+                        assert!((ours - truth).abs() <= bound, "{isa:?} 2^{exponent} {kind} {at}: {ours} {truth}");
+                    }
+                }
+            }
+        }
+    }
+}
