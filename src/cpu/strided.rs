@@ -6,7 +6,41 @@
 
 use super::conv::{forward, Geometry};
 use super::scratch::{grown, Buffer};
-use super::simd::Isa;
+use super::simd::{kernels, Isa, Vector, BLOCK};
+
+kernels! {
+    /// Puts a map of `width` pixels a row at the pixels of `dx`, twice as high and wide, whose row and column have the given
+    /// parities; added with `add`, else overwriting.
+    fn interleave(from: &[f32], width: usize, channels: usize, parities: (usize, usize), add: bool, dx: &mut [f32]) = interleave_body;
+}
+
+#[inline(always)]
+fn interleave_body<V: Vector>(
+    from: &[f32],
+    width: usize,
+    channels: usize,
+    (py, px): (usize, usize),
+    add: bool,
+    dx: &mut [f32],
+) {
+    let row = width * channels;
+    assert!(row > 0 && channels.is_multiple_of(BLOCK) && from.len().is_multiple_of(row) && dx.len() == 4 * from.len());
+    assert!(py < 2 && px < 2);
+    for y in 0..from.len() / row {
+        for x in 0..width {
+            // SAFETY: pixel (2y + py, 2x + px) of `dx` and (y, x) of `from` have `channels` floats.
+            unsafe {
+                let from = from.as_ptr().add(y * row + x * channels);
+                let to = dx.as_mut_ptr().add((2 * y + py) * 2 * row + (2 * x + px) * channels);
+                for at in (0..channels).step_by(V::LANES) {
+                    let d = V::load(from.add(at));
+                    let d = if add { V::load(to.add(at)).add(d) } else { d };
+                    d.store(to.add(at));
+                }
+            }
+        }
+    }
+}
 
 /// The kernel's rows (or columns) that source rows of a parity are read through, in the order of the outputs.
 const READ: [&[usize]; 2] = [&[1], &[2, 0]];
@@ -14,7 +48,7 @@ const READ: [&[usize]; 2] = [&[1], &[2, 0]];
 /// Rearranges weights `[block of 16 inputs][3][3][output][16]` into those of the four parities, one after the other:
 /// `[parity][block of 16 inputs][rows][columns][output][16]`.
 pub fn pack(exchanged: &[f32], outputs: usize, packed: &mut [f32]) {
-    let tap = outputs * super::simd::BLOCK;
+    let tap = outputs * BLOCK;
     let mut to = packed.chunks_exact_mut(tap);
     for rows in READ {
         for columns in READ {
@@ -30,13 +64,15 @@ pub fn pack(exchanged: &[f32], outputs: usize, packed: &mut [f32]) {
 }
 
 /// The gradient by the source, `[2·height][2·width][inputs]`, from that by the output, a padded map of `outputs`, and
-/// weights from [`pack`].
+/// weights from [`pack`]; added to `dx` with `add`, else overwriting it.
+#[allow(clippy::too_many_arguments)]
 pub fn data_gradient(
     isa: Isa,
     padded: &[f32],
     weights: &[f32],
     ((height, width), outputs, inputs): ((usize, usize), usize, usize),
     scratch: &mut Buffer,
+    add: bool,
     dx: &mut [f32],
 ) {
     let row = (width + 2) * outputs;
@@ -50,12 +86,7 @@ pub fn data_gradient(
             let (here, rest) = weights.split_at(rows.len() * run * inputs);
             weights = rest;
             forward(isa, &geometry, &padded[row + outputs..], here, of_parity);
-            for (y, from) in of_parity.chunks_exact(width * inputs).enumerate() {
-                let to = &mut dx[(2 * y + py) * 2 * width * inputs..][..2 * width * inputs];
-                for (from, to) in from.chunks_exact(inputs).zip(to.chunks_exact_mut(2 * inputs)) {
-                    to[px * inputs..][..inputs].copy_from_slice(from);
-                }
-            }
+            interleave(isa, of_parity, width, inputs, (py, px), add, dx);
         }
     }
 }
@@ -89,9 +120,12 @@ mod tests {
                 forward(isa, &geometry, &wide[start..], &turned, &mut expected);
                 let mut found = vec![f32::NAN; expected.len()];
                 let size = ((h, w), outputs, inputs);
-                data_gradient(isa, &padded, &packed, size, &mut Buffer::default(), &mut found);
-                for (found, expected) in found.iter().zip(&expected) {
+                data_gradient(isa, &padded, &packed, size, &mut Buffer::default(), false, &mut found);
+                let mut added = vec![0.5; expected.len()];
+                data_gradient(isa, &padded, &packed, size, &mut Buffer::default(), true, &mut added);
+                for ((found, added), expected) in found.iter().zip(&added).zip(&expected) {
                     assert!((found - expected).abs() < 1e-5, "{isa:?}: {found} {expected}");
+                    assert!((added - 0.5 - expected).abs() < 1e-5, "{isa:?}: {added} {expected}");
                 }
             }
         }

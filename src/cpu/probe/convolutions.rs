@@ -246,7 +246,7 @@ fn strided_back(shape: Shape) -> Kernel {
         bytes: shape.bytes(1),
         fast: Box::new(move |isa| {
             let sizes = ((side, side), outputs, inputs);
-            strided::data_gradient(isa, &padded, &packed, sizes, &mut scratch, &mut dx);
+            strided::data_gradient(isa, &padded, &packed, sizes, &mut scratch, false, &mut dx);
         }),
         plain: Box::new(move || {
             let source = [1, inputs, 2 * side, 2 * side];

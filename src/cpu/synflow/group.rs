@@ -488,7 +488,7 @@ impl Group<'_> {
         let back = grown(output, read.0 * read.1 * inputs);
         if conv.stride == 2 {
             let sides = (size, outputs, inputs);
-            strided::data_gradient(isa, padded, &packed.backward, sides, parities, back);
+            strided::data_gradient(isa, padded, &packed.backward, sides, parities, false, back);
         } else {
             let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, read, inputs);
             forward(isa, &geometry, &padded[start..], &packed.backward, back);

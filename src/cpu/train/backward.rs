@@ -357,18 +357,17 @@ impl Pass<'_> {
             add_weight_gradient(network, leaving.conv, padded, d, &mut partial[leaving.start..][..leaving.weights]);
             let padded = grown(&mut scratch.second, padded_len(out.0, out.1, outputs));
             maps::spread(d, out, 1, outputs, padded);
-            let back = grown(&mut scratch.map, node.len);
-            if layer.way == Way::Strided {
-                strided::data_gradient(isa, padded, weights, (out, outputs, c), &mut scratch.padded, back);
-            } else {
-                let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, out, c);
-                forward(isa, &geometry, &padded[start..], weights, back);
-            }
             let dx = &mut scratch.dx[of_image];
+            if layer.way == Way::Strided {
+                let (size, buffer) = ((out, outputs, c), &mut scratch.padded);
+                strided::data_gradient(isa, padded, weights, size, buffer, add, dx);
+                continue;
+            }
+            let (geometry, start) = Geometry::over_padded(conv.kernel, 1, outputs, out, c);
+            let back = if add { grown(&mut scratch.map, node.len) } else { &mut *dx };
+            forward(isa, &geometry, &padded[start..], weights, back);
             if add {
-                maps::add(isa, dx, back);
-            } else {
-                dx.copy_from_slice(back);
+                maps::add(isa, dx, &scratch.map[..node.len]);
             }
         }
     }

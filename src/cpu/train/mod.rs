@@ -125,7 +125,12 @@ impl<'a> Trainer<'a> {
             layers[c].start(conv, winograd);
             layers[c].refresh(network.isa, conv, parameters.at(&places.convs[c]), exchanged);
         }
-        Trainer { network, task, places, nodes, stem, parallel, space, size, group }
+        let trainer = Trainer { network, task, places, nodes, stem, parallel, space, size, group };
+        for stage in 0..3 {
+            let step = trainer.head_step(stage);
+            trainer.space.heads[stage].start(&step);
+        }
+        trainer
     }
 
     fn count(&self) -> usize {
