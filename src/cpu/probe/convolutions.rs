@@ -8,6 +8,7 @@ use crate::cpu::norm_back::Gradient;
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::Isa;
 use crate::cpu::strided;
+use crate::cpu::synflow::{gradient::weight_sums, logs};
 use crate::cpu::winograd::{self, backward, Target, Tiling, POSITIONS};
 use crate::reference::conv::Conv;
 use crate::reference::Tensor;
@@ -22,6 +23,7 @@ pub fn list() -> Vec<Kernel> {
     list.extend(same(3).map(tiles_back));
     list.extend(same(1).into_iter().chain(halving).chain([stem]).map(weights_back));
     list.extend(halving.map(strided_back));
+    list.extend(same(3).map(logarithms));
     list
 }
 
@@ -227,6 +229,36 @@ fn weights_back(shape: Shape) -> Kernel {
             weight_gradient(isa, &geometry, &source, &d, &mut dw);
         }),
         plain: Box::new(move || drop(black_box(shape.plain().weight_gradient(&plain_source, &plain_d)))),
+    }
+}
+
+/// LogSynflow's sums over the weights of a convolution: their gradients, and two logarithms of each.
+fn logarithms(shape: Shape) -> Kernel {
+    let (geometry, source) = shape.direct_source();
+    let (weights, mut packed) = shape.packed();
+    packed.iter_mut().for_each(|w| *w = w.abs());
+    let positive = |values: Vec<f32>| values.into_iter().map(f32::abs).collect::<Vec<f32>>();
+    let (source, d) = (positive(source), positive(random(shape.target(), 3)));
+    let scale = logs::Scale::new(0);
+    let [plain_source, plain_d] = [shape.plain_source(1), shape.plain_gradient(1)].map(|t| t.map(f64::abs));
+    Kernel {
+        name: shape.name("weight gradient, logarithms"),
+        flop: shape.flop(),
+        bytes: shape.bytes(1),
+        fast: Box::new(move |isa| {
+            let mut sums = logs::Sums::new();
+            weight_sums(isa, &geometry, &source, &d, &packed, &scale, &mut sums);
+            black_box(sums.total(&scale, 0));
+        }),
+        plain: Box::new(move || {
+            let gradient = shape.plain().weight_gradient(&plain_source, &plain_d);
+            let mut sums = [0.0; 2];
+            for (w, g) in weights.iter().zip(gradient) {
+                sums[0] += (w * (g + logs::REFERENCE).ln()).abs();
+                sums[1] += (w * (g + 1.0).ln()).abs();
+            }
+            black_box(sums);
+        }),
     }
 }
 

@@ -6,9 +6,9 @@
 //! Cells that differ only in edges without signal share a plan, which is computed once.
 
 mod fold;
-mod gradient;
+pub mod gradient;
 mod group;
-mod logs;
+pub mod logs;
 mod mix;
 mod room;
 mod tiles;
