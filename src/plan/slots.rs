@@ -11,8 +11,6 @@ use super::{Plan, Term};
 pub enum Storage {
     /// None: a forward pass alone.
     Forward,
-    /// All values and convolution outputs: a forward pass that is gone back over.
-    Everything,
     /// All convolution outputs, and the values that something else than a convolution reads; the others are added up
     /// again on the way back. The values' gradients have slots of their own, which they share.
     Training,
@@ -55,7 +53,7 @@ impl Slots {
                 }
             }
             let ends_stage = storage == Storage::Training && plan.stages.contains(&Some(v));
-            if storage == Storage::Everything || value.kept_until.is_some() || ends_stage {
+            if value.kept_until.is_some() || ends_stage {
                 values[v] = Some(pool.take(size(&value.shape)));
             }
             for &c in &value.convs {

@@ -64,15 +64,23 @@ fn shifts_make_constants_of_convolutions_of_zeros() {
     assert!(terms(true).iter().any(|term| matches!(term, Term::Shift(_))));
 }
 
+/// What lies in an arena.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tensor {
+    Value(usize),
+    Conv(usize),
+    Gradient(usize),
+}
+
 /// Who owns each element of an arena, as execution writes it.
-struct Owners(Vec<Option<(bool, usize)>>);
+struct Owners(Vec<Option<Tensor>>);
 
 impl Owners {
-    fn write(&mut self, at: usize, len: usize, who: (bool, usize)) {
+    fn write(&mut self, at: usize, len: usize, who: Tensor) {
         self.0[at..at + len].fill(Some(who));
     }
 
-    fn check(&self, at: usize, len: usize, who: (bool, usize), cell: &Cell) {
+    fn check(&self, at: usize, len: usize, who: Tensor, cell: &Cell) {
         assert!(self.0[at..at + len].iter().all(|owner| *owner == Some(who)), "{cell}: {who:?} was overwritten");
     }
 }
@@ -83,50 +91,80 @@ fn slots_are_free_when_they_are_taken() {
     // One element stands for 64 pixels of 16 channels.
     let elements = |channels: usize, pixels: usize| (channels * pixels / 1024).max(1);
     for cell in Cell::all().step_by(11) {
-        for storage in [Storage::Forward, Storage::Everything] {
-            let plan = Plan::new(&cell, &skeleton, Purpose::Codes, false);
+        for (storage, purpose) in [(Storage::Forward, Purpose::Codes), (Storage::Training, Purpose::Stages)] {
+            let plan = Plan::new(&cell, &skeleton, purpose, false);
             let slots = Slots::assign(&plan, storage, elements);
             let mut owners = Owners(vec![None; slots.size]);
             let size = |shape: &super::Shape| elements(shape.channels, shape.pixels());
             for (c, conv) in plan.convs.iter().enumerate().filter(|(_, conv)| conv.source == Source::Image) {
-                owners.write(slots.convs[c], size(&conv.shape), (false, c));
+                owners.write(slots.convs[c], size(&conv.shape), Tensor::Conv(c));
             }
             for (v, value) in plan.values.iter().enumerate() {
                 for term in &value.terms {
                     match *term {
-                        Term::Conv(c) => owners.check(slots.convs[c], size(&value.shape), (false, c), &cell),
+                        Term::Conv(c) => owners.check(slots.convs[c], size(&value.shape), Tensor::Conv(c), &cell),
                         Term::Skip(u) | Term::Pool(u) => owners.check(
                             slots.values[u].expect("read values are stored"),
                             size(&value.shape),
-                            (true, u),
+                            Tensor::Value(u),
                             &cell,
                         ),
                         Term::Shift(_) => {}
                     }
                 }
                 if let Some(at) = slots.values[v] {
-                    owners.write(at, size(&value.shape), (true, v));
+                    owners.write(at, size(&value.shape), Tensor::Value(v));
                 }
                 for &c in &value.convs {
-                    owners.write(slots.convs[c], size(&plan.convs[c].shape), (false, c));
+                    owners.write(slots.convs[c], size(&plan.convs[c].shape), Tensor::Conv(c));
                 }
             }
             if let Some(last) = plan.stages[2] {
                 owners.check(
                     slots.values[last].expect("the head reads it"),
                     size(&plan.values[last].shape),
-                    (true, last),
+                    Tensor::Value(last),
                     &cell,
                 );
             }
-            if storage == Storage::Everything {
-                for (v, value) in plan.values.iter().enumerate() {
-                    owners.check(slots.values[v].expect("everything is stored"), size(&value.shape), (true, v), &cell);
-                }
-                for (c, conv) in plan.convs.iter().enumerate() {
-                    owners.check(slots.convs[c], size(&conv.shape), (false, c), &cell);
-                }
+            if storage == Storage::Training {
+                go_back(&plan, &slots, &mut owners, &size, &cell);
             }
         }
+    }
+}
+
+/// The way back over a trained network: what it reads is there.
+fn go_back(plan: &Plan, slots: &Slots, owners: &mut Owners, size: &dyn Fn(&super::Shape) -> usize, cell: &Cell) {
+    for (v, value) in plan.values.iter().enumerate().rev() {
+        let len = size(&value.shape);
+        // The value itself, or its terms, to add it up again.
+        match slots.values[v] {
+            Some(at) => owners.check(at, len, Tensor::Value(v), cell),
+            None => assert!(plan.readers(v).next().is_none() && !plan.stages.contains(&Some(v)), "{cell}: {v}"),
+        }
+        for term in &value.terms {
+            match *term {
+                Term::Conv(c) => owners.check(slots.convs[c], len, Tensor::Conv(c), cell),
+                Term::Skip(u) | Term::Pool(u) => {
+                    owners.check(slots.values[u].expect("read values are stored"), len, Tensor::Value(u), cell);
+                }
+                Term::Shift(_) => {}
+            }
+        }
+        for (u, _) in plan.readers(v) {
+            owners.check(slots.gradients[u], len, Tensor::Gradient(u), cell);
+        }
+        for &c in &value.convs {
+            let (len, target) = (size(&plan.convs[c].shape), plan.convs[c].target);
+            owners.check(slots.convs[c], len, Tensor::Conv(c), cell);
+            owners.check(slots.gradients[target], len, Tensor::Gradient(target), cell);
+        }
+        owners.write(slots.gradients[v], len, Tensor::Gradient(v));
+    }
+    for (c, conv) in plan.convs.iter().enumerate().filter(|(_, conv)| conv.source == Source::Image) {
+        let len = size(&conv.shape);
+        owners.check(slots.convs[c], len, Tensor::Conv(c), cell);
+        owners.check(slots.gradients[conv.target], len, Tensor::Gradient(conv.target), cell);
     }
 }
