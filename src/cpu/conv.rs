@@ -141,11 +141,10 @@ fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: 
                 // SAFETY: the inputs i .. i + I lie inside the run, so that every read ends before `source_len`; `d` and
                 // `dw` were checked above.
                 i += unsafe {
-                    match g.run - i {
-                        left if left >= 8 && V::PIXELS >= 8 => tap::<V, 8>(g, from, d, to),
-                        left if left >= 4 && V::PIXELS >= 4 => tap::<V, 4>(g, from, d, to),
-                        left if left >= 2 => tap::<V, 2>(g, from, d, to),
-                        _ => tap::<V, 1>(g, from, d, to),
+                    match BLOCK / V::LANES {
+                        1 => taps::<V, 1>(g, g.run - i, from, d, to),
+                        2 => taps::<V, 2>(g, g.run - i, from, d, to),
+                        _ => taps::<V, 4>(g, g.run - i, from, d, to),
                     }
                 };
             }
@@ -153,38 +152,76 @@ fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: 
     }
 }
 
+/// [`tap`] of as many of the inputs that are `left` as registers hold; returns their number.
+///
+/// # Safety
+/// As [`tap`].
+#[inline(always)]
+unsafe fn taps<V: Vector, const Q: usize>(
+    g: &Geometry,
+    left: usize,
+    from: *const f32,
+    d: *const f32,
+    to: *mut f32,
+) -> usize {
+    match left {
+        left if left >= 8 && V::PIXELS >= 8 => tap::<V, Q, 8>(g, from, d, to),
+        left if left >= 4 && V::PIXELS >= 4 => tap::<V, Q, 4>(g, from, d, to),
+        left if left >= 2 => tap::<V, Q, 2>(g, from, d, to),
+        _ => tap::<V, Q, 1>(g, from, d, to),
+    }
+}
+
 /// Adds the gradient of I inputs × one block of outputs over all pixels; returns I.
 ///
 /// # Safety
-/// As [`tile`]: all pixels of `d`, the inputs they read from `from`, and I blocks from `to` must be valid.
+/// As [`outer_products`]; I blocks from `to` must be valid.
 #[inline(always)]
-unsafe fn tap<V: Vector, const I: usize>(g: &Geometry, from: *const f32, d: *const f32, to: *mut f32) -> usize {
-    let vectors = BLOCK / V::LANES;
-    let mut sums = [[V::splat(0.0); 4]; I];
-    for y in 0..g.height {
-        let from = from.add(y * g.stride * g.row);
-        let d = d.add(y * g.width * g.outputs);
-        for x in 0..g.width {
-            let mut ds = [V::splat(0.0); 4];
-            for q in 0..vectors {
-                ds[q] = V::load(d.add(x * g.outputs + q * V::LANES));
-            }
-            for i in 0..I {
-                let s = V::splat(*from.add(x * g.step + i));
-                for q in 0..vectors {
-                    sums[i][q] = s.mul_add(ds[q], sums[i][q]);
-                }
-            }
-        }
-    }
+unsafe fn tap<V: Vector, const Q: usize, const I: usize>(
+    g: &Geometry,
+    from: *const f32,
+    d: *const f32,
+    to: *mut f32,
+) -> usize {
+    let sums = outer_products::<V, Q, I>(g, from, d);
     let one = V::splat(1.0);
     for i in 0..I {
-        for q in 0..vectors {
+        for q in 0..Q {
             let at = to.add(i * BLOCK + q * V::LANES);
             sums[i][q].mul_add(one, V::load(at)).store(at);
         }
     }
     I
+}
+
+/// The gradient of I inputs × one block of outputs, Q vectors, over all pixels.
+///
+/// # Safety
+/// All pixels of `d`, and the inputs that they read from `from`, must be valid.
+#[inline(always)]
+pub unsafe fn outer_products<V: Vector, const Q: usize, const I: usize>(
+    g: &Geometry,
+    from: *const f32,
+    d: *const f32,
+) -> [[V; Q]; I] {
+    let mut sums = [[V::splat(0.0); Q]; I];
+    for y in 0..g.height {
+        let from = from.add(y * g.stride * g.row);
+        let d = d.add(y * g.width * g.outputs);
+        for x in 0..g.width {
+            let mut ds = [V::splat(0.0); Q];
+            for q in 0..Q {
+                ds[q] = V::load(d.add(x * g.outputs + q * V::LANES));
+            }
+            for i in 0..I {
+                let s = V::splat(*from.add(x * g.step + i));
+                for q in 0..Q {
+                    sums[i][q] = s.mul_add(ds[q], sums[i][q]);
+                }
+            }
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

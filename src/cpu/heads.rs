@@ -4,7 +4,7 @@
 use super::conv::{forward, weight_gradient, Geometry};
 use super::layout::{pack_backward, padded_channels};
 use super::maps;
-use super::norm::{moments, Affine, Moment};
+use super::norm::{moments, Affine, Moment, RUN};
 use super::norm_back::{self, gradient_sums, Gradient};
 use super::scratch::{grown, Buffer};
 use super::simd::{kernels, Isa, Vector, BLOCK};
@@ -23,9 +23,6 @@ kernels! {
     /// those of the bias. Returns the sum of the squared differences.
     fn differences(output: &mut [f32], bias: &[f32], target: &[f32], scale: f32, of_bias: &mut [f32]) -> f64 = differences_body;
 }
-
-/// Pixels whose terms are added up in f32.
-const RUN: usize = 16;
 
 #[inline(always)]
 fn differences_body<V: Vector>(
@@ -104,11 +101,6 @@ impl Step<'_> {
         let (y, x) = (pixel / SIDE, pixel % SIDE);
         y * self.shape.height / SIDE * self.shape.width + x * self.shape.width / SIDE
     }
-
-    fn geometry(&self, inputs: usize, outputs: usize) -> Geometry {
-        let row = SIDE * inputs;
-        Geometry { row, step: inputs, stride: 1, kernel: 1, run: inputs, height: SIDE, width: SIDE, outputs }
-    }
 }
 
 impl Head {
@@ -153,7 +145,7 @@ impl Head {
         maps::fill(isa, normalised, &self.affine.shift);
         maps::add_scaled(isa, normalised, resized, &self.affine.scale);
         let output = grown(&mut self.output, step.count * PIXELS * outputs);
-        let geometry = step.geometry(c, outputs);
+        let geometry = Geometry::pointwise(PIXELS, c, outputs);
         let scale = STAGE_WEIGHTS[step.stage] / (step.count * outputs * PIXELS) as f64;
         let mut loss = 0.0;
         // From here on the outputs are the loss's gradients by them.
@@ -188,7 +180,7 @@ impl Head {
         let gradient = grown(&mut self.gradient, size * c);
         let dw = grown(&mut self.weight_gradient, weights.len());
         dw.fill(0.0);
-        let (ahead, behind) = (step.geometry(c, outputs), step.geometry(outputs, c));
+        let (ahead, behind) = (Geometry::pointwise(PIXELS, c, outputs), Geometry::pointwise(PIXELS, outputs, c));
         for (i, d) in output.chunks_exact(PIXELS * outputs).enumerate() {
             let of_image = i * PIXELS * c..(i + 1) * PIXELS * c;
             forward(isa, &behind, d, back, &mut gradient[of_image.clone()]);

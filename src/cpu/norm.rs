@@ -13,12 +13,12 @@ pub const EPSILON: f64 = 1e-5;
 pub type Moment = [f64; 2];
 
 kernels! {
-    /// Moments of each channel of a map with rows of `width` pixels.
+    /// Moments of each channel of a map.
     pub fn moments(map: &[f32], out: &mut [Moment]) = moments_body;
 }
 
-/// Pixels whose deviations are added up in f32.
-const RUN: usize = 16;
+/// Pixels whose terms are added up in f32, before they are added to f64.
+pub const RUN: usize = 16;
 
 /// One sweep around the mean of the first pixels: what cancels is no larger than the map's variance, however far its mean.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The way back through BatchNorm: sums over the batch, then the gradient by its input.
 
-use super::norm::{Affine, Moment};
+use super::norm::{Affine, Moment, RUN};
 use super::simd::{kernels, Vector, BLOCK};
 
 kernels! {
@@ -9,9 +9,6 @@ kernels! {
     /// The gradient by the BatchNorm's input, from that by its output.
     pub fn apply(norm: &Coefficients, d: &[f32], raw: &[f32], out: &mut [f32]) = apply_body;
 }
-
-/// Pixels whose terms are added up in f32.
-pub const RUN: usize = 16;
 
 #[inline(always)]
 fn gradient_sums_body<V: Vector>(d: &[f32], raw: &[f32], mean: &[f32], out: &mut [Moment]) {

@@ -8,13 +8,11 @@ use super::norm::{moments, Affine, Moment};
 use super::scratch::{grown, Buffer, Scratch};
 use super::simd::Isa;
 use super::sums::{self, Part, Place, Sum};
-use super::winograd::{self, Target, Tiling};
+use super::winograd::{self, Target, Tiling, MOST_CONVS};
 use crate::plan::{Before, Conv, Plan, Shape, Slots, Source, Term};
 use crate::weights::Weights;
 use rayon::prelude::*;
 
-/// Most convolutions that share one transform of their input: as many as leave one value within a cell.
-pub const MAX_CONVS: usize = 6;
 const NO_TARGET: Target = Target { weights: &[], outputs: 0, slot: 0, moments: None };
 
 /// Most terms of a value: the last node of a cell sums three, a reduction's end two.
@@ -218,7 +216,7 @@ impl Network<'_> {
         let (len, c) = (map_len(&value.shape), padded_channels(value.shape.channels));
         let images = arenas.len() / size;
         let ready = self.ready(v);
-        let mut tiled = [NO_TARGET; MAX_CONVS];
+        let mut tiled = [NO_TARGET; MOST_CONVS];
         let (mut count, mut direct, mut at) = (0, false, 0);
         for (k, (&id, weights)) in convs.iter().zip(packed).enumerate() {
             let conv = &self.plan.convs[id];
@@ -231,7 +229,7 @@ impl Network<'_> {
                 direct = true;
             }
             at += outputs;
-            if count == MAX_CONVS || count > 0 && k + 1 == convs.len() {
+            if count == MOST_CONVS || count > 0 && k + 1 == convs.len() {
                 let tiling = Tiling { height, width, images, inputs: c };
                 let Scratch { value, tiles, .. } = &mut *scratch;
                 let (maps, targets) = (&value[..images * len], &tiled[..count]);

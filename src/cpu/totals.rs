@@ -3,7 +3,7 @@
 //!
 //! Per float: 4 bytes read for each skip that reads the value, 8 where convolutions do, 4 for each BatchNorm; 4 written.
 
-use super::norm::Moment;
+use super::norm::{Moment, RUN};
 use super::simd::{kernels, Vector, BLOCK};
 
 /// What a value's gradient is made of.
@@ -71,9 +71,6 @@ fn add_up_body<V: Vector>(total: &Total, arena: &mut [f32], sums: &mut [Moment])
         }
     }
 }
-
-/// Pixels whose terms are added up in f32.
-const RUN: usize = 16;
 
 /// Sums over a few pixels of a vector of channels, the even ones and the odd.
 struct Run<V, const N: usize> {

@@ -165,7 +165,7 @@ fn tiles_back(shape: Shape) -> Kernel {
     let (mut exchanged, mut packed) = (vec![0.0; direct.len()], vec![0.0; POSITIONS * inputs * outputs]);
     pack_exchanged(&direct, outputs, inputs, 3, &mut exchanged);
     winograd::pack(Isa::detect(), &exchanged, outputs, &mut packed);
-    let group = backward::Group { height: side, width: side, images, inputs };
+    let group = Tiling { height: side, width: side, images, inputs };
     let maps = random(images * shape.source(), 2);
     // Of each image the gradient, then what came before the BatchNorm.
     let arena = random(images * 2 * shape.target(), 3);

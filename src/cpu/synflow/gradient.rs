@@ -4,7 +4,7 @@
 //! each weight 2 FLOP a pixel, and 4 bytes read, its absolute value.
 
 use super::logs::{self, Scale, Sums};
-use crate::cpu::conv::Geometry;
+use crate::cpu::conv::{outer_products, Geometry};
 use crate::cpu::simd::{kernels, Vector, BLOCK};
 
 /// Inputs whose logarithms are summed in f32.
@@ -63,23 +63,7 @@ unsafe fn inputs<V: Vector, const Q: usize, const I: usize>(
     scale: &Scale,
     sums: &mut Sums,
 ) -> usize {
-    let mut gradients = [[V::splat(0.0); Q]; I];
-    for y in 0..g.height {
-        let from = from.add(y * g.stride * g.row);
-        let d = d.add(y * g.width * g.outputs);
-        for x in 0..g.width {
-            let mut ds = [V::splat(0.0); Q];
-            for q in 0..Q {
-                ds[q] = V::load(d.add(x * g.outputs + q * V::LANES));
-            }
-            for i in 0..I {
-                let s = V::splat(*from.add(x * g.step + i));
-                for q in 0..Q {
-                    gradients[i][q] = s.mul_add(ds[q], gradients[i][q]);
-                }
-            }
-        }
-    }
+    let gradients = outer_products::<V, Q, I>(g, from, d);
     for start in (0..I).step_by(GROUP) {
         let group: [[V; Q]; GROUP] = [0, 1, 2, 3].map(|i| gradients[start + i]);
         let w = [0, 1, 2, 3].map(|i| w.add((start + i) * BLOCK));

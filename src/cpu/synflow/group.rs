@@ -181,24 +181,12 @@ impl Member<'_> {
     }
 }
 
-/// `from`, or its equal pixels in another size.
-fn resized<'a>(
-    from: (&'a [f32], Size),
-    size: Size,
-    margins: Margins,
-    channels: usize,
-    buffer: &'a mut Buffer,
-) -> &'a [f32] {
-    if from.1 == size {
-        return from.0;
-    }
-    let to = grown(buffer, size.0 * size.1 * channels);
-    resize(from, (to, size), margins, channels);
-    to
-}
+/// [`resize`] or [`resize_adjoint`].
+type Resizing = fn((&[f32], Size), (&mut [f32], Size), Margins, usize);
 
-/// `from`, or the sums of its equal pixels in another size.
-fn resized_back<'a>(
+/// `from`, or what `how` makes of it in another size.
+fn resized<'a>(
+    how: Resizing,
     from: (&'a [f32], Size),
     size: Size,
     margins: Margins,
@@ -209,7 +197,7 @@ fn resized_back<'a>(
         return from.0;
     }
     let to = grown(buffer, size.0 * size.1 * channels);
-    resize_adjoint(from, (to, size), margins, channels);
+    how(from, (to, size), margins, channels);
     to
 }
 
@@ -251,7 +239,7 @@ impl Group<'_> {
         let Scratch { output, resized: buffer, .. } = &mut *self.scratch;
         let output = &output[at..][..size.0 * size.1 * channels];
         let (margins, to) = (member.fold.conv(conv), member.fold.value(conv.target));
-        let from = resized((output, size), to, margins, channels, buffer);
+        let from = resized(resize, (output, size), to, margins, channels, buffer);
         let source = member.source(conv);
         let out = &mut self.values[member.map(conv.target)];
         let state = &mut member.values[conv.target];
@@ -346,7 +334,7 @@ impl Group<'_> {
                     Term::Conv(_) | Term::Shift(_) => continue,
                 };
                 let from = (from, member.fold.value(u));
-                let from = resized(from, to, member.fold.term(plan, term), channels, buffer);
+                let from = resized(resize, from, to, member.fold.term(plan, term), channels, buffer);
                 let source = member.values[u];
                 add(self.isa, out, &mut member.values[v], from, source.exponent, source.magnitude());
             }
@@ -410,10 +398,11 @@ impl Group<'_> {
             let (to, channels) = (member.fold.value(v), padded_channels(plan.values[v].shape.channels));
             for (u, term) in plan.readers(v) {
                 let (from, out) = (member.gradient(u, &mut self.gradients), member.gradient(v, &mut self.gradients));
-                let Ok([from, out]) = self.gradients.maps.get_disjoint_mut([from, out]) else { continue };
+                let disjoint = self.gradients.maps.get_disjoint_mut([from, out]);
+                let [from, out] = disjoint.expect("gradients that are needed at a time lie apart");
                 let from = (&*from, member.fold.value(u));
                 let Scratch { pooled, resized: buffer, zeros, .. } = &mut *self.scratch;
-                let from = resized_back(from, to, member.fold.term(plan, term), channels, buffer);
+                let from = resized(resize_adjoint, from, to, member.fold.term(plan, term), channels, buffer);
                 let from = if matches!(term, Term::Pool(_)) {
                     let pooled = grown(pooled, from.len());
                     let zeros = grown(zeros, to.1 * channels);
@@ -470,7 +459,7 @@ impl Group<'_> {
         let Scratch { padded, output, resized: buffer, parities, .. } = &mut *self.scratch;
         let place = member.gradient(conv.target, &mut self.gradients);
         let from = (&self.gradients.maps[place], member.fold.value(conv.target));
-        let d = resized_back(from, size, member.fold.conv(conv), outputs, buffer);
+        let d = resized(resize_adjoint, from, size, member.fold.conv(conv), outputs, buffer);
 
         let (geometry, start) = geometry(conv, size);
         let mut sums = Sums::new();
@@ -532,7 +521,7 @@ impl Group<'_> {
                 let Scratch { maps, resized: buffer, gradient_tiles, .. } = &mut *self.scratch;
                 let place = member.gradient(conv.target, &mut self.gradients);
                 let from = (&self.gradients.maps[place], member.fold.value(conv.target));
-                let d = resized_back(from, (height, width), member.fold.conv(conv), outputs, buffer);
+                let d = resized(resize_adjoint, from, (height, width), member.fold.conv(conv), outputs, buffer);
                 grown(maps, jobs.len() * len)[at * len..][..len].copy_from_slice(d);
                 let Source::Value(v) = conv.source else { continue };
                 let sides = tiles::Sides { height, width, inputs, outputs };

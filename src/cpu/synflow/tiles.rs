@@ -8,11 +8,10 @@
 use super::logs::{self, Scale, Sums};
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
+use crate::cpu::winograd::rows::{self, Cut};
 use crate::cpu::winograd::transform::{self, OUT, POSITIONS, SIDE};
-use crate::cpu::winograd::Tiling;
+use crate::cpu::winograd::{Tiling, SKEW};
 
-/// Floats between positions beyond what they hold.
-const SKEW: usize = 16;
 /// Taps of a kernel.
 const TAPS: usize = 9;
 
@@ -42,9 +41,9 @@ impl Sides {
         self.height / OUT * (self.width / OUT)
     }
 
-    /// Floats between the positions of a transformed map of `channels`.
-    fn step(&self, channels: usize) -> usize {
-        self.tiles() * channels + SKEW
+    /// A map of `channels`, all its tiles in one block.
+    fn cut(&self, channels: usize) -> Cut {
+        Cut { height: self.height, width: self.width, channels, step: self.tiles() * channels + SKEW }
     }
 }
 
@@ -70,13 +69,15 @@ fn weight_sums_body<V: Vector>(
     assert!(weights.len() == TAPS * inputs * outputs);
     let zeros = buffers.zeros.grown(width * inputs);
     zeros.fill(0.0);
-    let (v, e) = (buffers.v.grown(POSITIONS * sides.step(inputs)), buffers.e.grown(POSITIONS * sides.step(outputs)));
+    let (of_inputs, of_outputs) = (sides.cut(inputs), sides.cut(outputs));
+    let (v, e) = (buffers.v.grown(POSITIONS * of_inputs.step), buffers.e.grown(POSITIONS * of_outputs.step));
     // SAFETY: V and E hold all tiles at each position; maps and weights were checked above.
     unsafe {
         for row in 0..height / OUT {
             let tile = row * (width / OUT);
-            source_row::<V>(sides, source, row * OUT, zeros, v.as_mut_ptr().add(tile * inputs));
-            gradient_row::<V>(sides, d, row * OUT, e.as_mut_ptr().add(tile * outputs));
+            rows::inputs::<V, false>(&of_inputs, source, row * OUT, zeros, v.as_mut_ptr().add(tile * inputs));
+            let d = d.as_ptr().add(row * OUT * width * outputs);
+            rows::gradients::<V>(&of_outputs, d, None, e.as_mut_ptr().add(tile * outputs));
         }
         for block in 0..outputs / BLOCK {
             let e = e.as_ptr().add(block * BLOCK);
@@ -89,95 +90,6 @@ fn weight_sums_body<V: Vector>(
                     2 => kernels_of::<V, 2, 1>(sides, v, e, w, scale, sums),
                     _ => kernels_of::<V, 4, 1>(sides, v, e, w, scale, sums),
                 };
-            }
-        }
-    }
-}
-
-/// V of the row of tiles at row `y` of the source: neighbouring tiles share two columns of six.
-///
-/// # Safety
-/// `zeros` holds a row of the map; V has room for a row of tiles from `v` on at each position.
-#[inline(always)]
-unsafe fn source_row<V: Vector>(sides: &Sides, map: &[f32], y: usize, zeros: &[f32], v: *mut f32) {
-    let (c, step) = (sides.inputs, sides.step(sides.inputs));
-    let mut rows = [zeros.as_ptr(); SIDE];
-    for k in 0..SIDE {
-        if (1..=sides.height).contains(&(y + k)) {
-            rows[k] = map[(y + k - 1) * sides.width * c..].as_ptr();
-        }
-    }
-    for at in (0..c).step_by(V::LANES) {
-        // The columns −1 to 4 of the tile, transformed; the first of a row lies outside.
-        let mut half = [[V::splat(0.0); SIDE]; SIDE];
-        let first = source_column::<V>(&rows, at);
-        for k in 0..SIDE {
-            half[k][5] = first[k];
-        }
-        for tile in 0..sides.width / OUT {
-            for k in 0..SIDE {
-                half[k][0] = half[k][4];
-                half[k][1] = half[k][5];
-            }
-            for j in 2..SIDE {
-                let x = tile * OUT + j - 1;
-                let column =
-                    if x < sides.width { source_column::<V>(&rows, x * c + at) } else { [V::splat(0.0); SIDE] };
-                for k in 0..SIDE {
-                    half[k][j] = column[k];
-                }
-            }
-            let v = v.add(tile * c + at);
-            for k in 0..SIDE {
-                let row = transform::input(half[k]);
-                for j in 0..SIDE {
-                    row[j].store(v.add((k * SIDE + j) * step));
-                }
-            }
-        }
-    }
-}
-
-/// Bᵀ of one column.
-///
-/// # Safety
-/// A vector must be valid at `at` in all rows.
-#[inline(always)]
-unsafe fn source_column<V: Vector>(rows: &[*const f32; SIDE], at: usize) -> [V; SIDE] {
-    let mut d = [V::splat(0.0); SIDE];
-    for k in 0..SIDE {
-        d[k] = V::load(rows[k].add(at));
-    }
-    transform::input(d)
-}
-
-/// E of the row of tiles at row `y` of the gradient.
-///
-/// # Safety
-/// Four rows from `y` on must lie in the map; E has room for a row of tiles from `e` on at each position.
-#[inline(always)]
-unsafe fn gradient_row<V: Vector>(sides: &Sides, d: &[f32], y: usize, e: *mut f32) {
-    let (c, step) = (sides.outputs, sides.step(sides.outputs));
-    let d = d[y * sides.width * c..].as_ptr();
-    for at in (0..c).step_by(V::LANES) {
-        for tile in 0..sides.width / OUT {
-            let mut half = [[V::splat(0.0); OUT]; SIDE];
-            for x in 0..OUT {
-                let mut column = [V::splat(0.0); OUT];
-                for y in 0..OUT {
-                    column[y] = V::load(d.add((y * sides.width + tile * OUT + x) * c + at));
-                }
-                let column = transform::gradient(column);
-                for k in 0..SIDE {
-                    half[k][x] = column[k];
-                }
-            }
-            let e = e.add(tile * c + at);
-            for k in 0..SIDE {
-                let row = transform::gradient(half[k]);
-                for j in 0..SIDE {
-                    row[j].store(e.add((k * SIDE + j) * step));
-                }
             }
         }
     }
@@ -198,7 +110,7 @@ unsafe fn kernels_of<V: Vector, const Q: usize, const I: usize>(
     sums: &mut Sums,
 ) -> usize {
     let Sides { inputs, outputs, .. } = *sides;
-    let (v_step, e_step) = (sides.step(inputs), sides.step(outputs));
+    let (v_step, e_step) = (sides.cut(inputs).step, sides.cut(outputs).step);
     let mut half = [[[[V::splat(0.0); SIDE]; Q]; 3]; I];
     for k in 0..SIDE {
         let mut products = [[[V::splat(0.0); SIDE]; Q]; I];

@@ -11,8 +11,8 @@ use super::super::pass::{each_part, moment_offsets, Network};
 use super::super::scratch::{grown, with, Buffer, Scratch};
 use super::super::strided;
 use super::super::totals::{self, Gate, Total, MOST_NORMS};
-use super::super::winograd::backward::{backward, Convolution, Group, MOST_CONVS};
-use super::super::winograd::POSITIONS;
+use super::super::winograd::backward::{backward, Convolution};
+use super::super::winograd::{Tiling, MOST_CONVS, POSITIONS};
 use super::layers::{Layer, Leaving, Node, Way};
 use super::{Norms, Trainer, Workspace};
 use crate::weights::NormSlot;
@@ -269,7 +269,8 @@ impl Pass<'_> {
         let plan = network.plan;
         let shape = &plan.values[self.v].shape;
         let images = arenas.len() / size;
-        let group = Group { height: shape.height, width: shape.width, images, inputs: padded_channels(shape.channels) };
+        let group =
+            Tiling { height: shape.height, width: shape.width, images, inputs: padded_channels(shape.channels) };
         let none = Convolution::default();
         let mut convs = [none; MOST_CONVS];
         for (to, leaving) in convs.iter_mut().zip(&node.tiled) {

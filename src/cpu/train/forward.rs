@@ -2,9 +2,9 @@
 
 use super::super::layout::{pad_image, padded_channels, padded_len, IMAGE_CHANNELS};
 use super::super::norm::Affine;
-use super::super::pass::{each_part, moment_offsets, Packed, MAX_CONVS};
+use super::super::pass::{each_part, moment_offsets, Packed};
 use super::super::scratch::{grown, with};
-use super::super::winograd::Tiling;
+use super::super::winograd::{Tiling, MOST_CONVS, POSITIONS};
 use super::layers::Way;
 use super::{Trainer, Workspace};
 
@@ -49,10 +49,10 @@ impl Trainer<'_> {
         let Workspace { arena, moments, parameters, affines, layers, shifts, .. } = &mut *self.space;
         let network = &self.network;
         network.shift_into(v, affines, &mut shifts[v]);
-        let mut packed = [Packed::Direct(&[]); MAX_CONVS];
+        let mut packed = [Packed::Direct(&[]); MOST_CONVS];
         for (&c, packed) in value.convs.iter().zip(&mut packed) {
             *packed = match layers[c].way {
-                Way::Tiled => Packed::Tiled(&layers[c].ahead[..self.places.convs[c].len() / 9 * 36]),
+                Way::Tiled => Packed::Tiled(&layers[c].ahead[..self.places.convs[c].len() / 9 * POSITIONS]),
                 _ => Packed::Direct(parameters.at(&self.places.convs[c])),
             };
         }

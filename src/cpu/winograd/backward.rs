@@ -10,7 +10,10 @@
 //! products, before the transform. Weight gradients are summed over the tiles of a block in registers and over blocks in
 //! memory, after the transform.
 
+use super::products::{multiply, Factor};
+use super::rows::{self, Cut};
 use super::transform::{self, OUT, POSITIONS, SIDE};
+use super::{Tiling, MOST_CONVS};
 use crate::cpu::ahead::Ahead;
 use crate::cpu::norm_back::Coefficients;
 use crate::cpu::scratch::Buffer;
@@ -18,51 +21,10 @@ use crate::cpu::simd::{kernels, Vector, BLOCK};
 
 /// Tiles of a block, at least one row of them.
 const TILES: usize = 32;
-/// Floats between positions beyond what they hold.
-const SKEW: usize = 16;
 /// Most rows of a product that registers hold.
 const MOST_ROWS: usize = 8;
 /// Taps of a kernel.
 const TAPS: usize = 9;
-/// Most convolutions that leave a node.
-pub const MOST_CONVS: usize = 6;
-
-/// Images that are gone back over together.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    /// Rows of a map, a multiple of 4.
-    pub height: usize,
-    /// Pixels of a row, a multiple of 4.
-    pub width: usize,
-    /// Maps.
-    pub images: usize,
-    /// Channels of the convolutions' source in memory, a multiple of 16.
-    pub inputs: usize,
-}
-
-impl Group {
-    fn row_tiles(&self) -> usize {
-        self.width / OUT
-    }
-
-    fn image_rows(&self) -> usize {
-        self.height / OUT
-    }
-
-    fn rows(&self) -> usize {
-        self.images * self.image_rows()
-    }
-
-    fn block_rows(&self) -> usize {
-        (TILES / self.row_tiles()).clamp(1, self.rows().max(1))
-    }
-
-    /// Floats between positions of a buffer of `channels`.
-    fn step(&self, channels: usize) -> usize {
-        self.block_rows() * self.row_tiles() * channels + SKEW
-    }
-}
-
 /// One of the convolutions that read the same maps.
 #[derive(Clone, Copy, Default)]
 pub struct Convolution<'a> {
@@ -97,22 +59,13 @@ kernels! {
     /// From maps `[height][width][inputs]`, the second of the pair apart, whose ReLU the convolutions read: adds the weight
     /// gradients, each packed as `[block of 16 outputs][3][3][input][16]`, to `dw`, and writes the sum of the gradients by the
     /// ReLU to `dx`, one image after the other, or adds it with `add`. Arenas are of `size` floats an image.
-    pub fn backward(group: &Group, maps: (&[f32], usize), convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
-}
-
-/// The transformed gradients of one convolution, and its weights for a block of inputs.
-#[derive(Clone, Copy)]
-struct Factor {
-    e: *const f32,
-    u: *const f32,
-    outputs: usize,
-    e_step: usize,
+    pub fn backward(tiling: &Tiling, maps: (&[f32], usize), convs: &[Convolution], arenas: (&[f32], usize), dw: &mut [f32], dx: &mut [f32], add: bool, buffers: &mut Buffers) = backward_body;
 }
 
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn backward_body<V: Vector>(
-    group: &Group,
+    tiling: &Tiling,
     (maps, apart): (&[f32], usize),
     convs: &[Convolution],
     (arenas, size): (&[f32], usize),
@@ -121,70 +74,78 @@ fn backward_body<V: Vector>(
     add: bool,
     buffers: &mut Buffers,
 ) {
-    let Group { height, width, images, inputs } = *group;
+    let Tiling { height, width, images, inputs } = *tiling;
     let pixels = height * width;
-    assert!(super::Tiling::fits(height, width) && inputs.is_multiple_of(BLOCK) && inputs > 0);
+    assert!(Tiling::fits(height, width) && inputs.is_multiple_of(BLOCK) && inputs > 0);
     assert!(images > 0 && maps.len() >= (images - 1) * apart + pixels * inputs);
     assert!(dx.len() == images * pixels * inputs && arenas.len() >= images * size);
     assert!(convs.len() <= MOST_CONVS);
+    let block_rows = tiling.block_rows(TILES);
+    let (of_inputs, of_products) = (tiling.cut(block_rows, inputs), tiling.cut(block_rows, BLOCK));
     let mut e_len = 0;
     for conv in convs {
         let outputs = conv.outputs;
         assert!(outputs.is_multiple_of(BLOCK) && conv.weights.len() == POSITIONS * inputs * outputs);
         assert!(conv.d.max(conv.raw) + pixels * outputs <= size && conv.norm.channels() == outputs);
         assert!(conv.dw + TAPS * inputs * outputs <= dw.len());
-        e_len += POSITIONS * group.step(outputs);
+        e_len += POSITIONS * tiling.cut(block_rows, outputs).step;
     }
     let zeros = buffers.zeros.grown(width * inputs);
     zeros.fill(0.0);
-    let v = buffers.v.grown(POSITIONS * group.step(inputs));
+    let v = buffers.v.grown(POSITIONS * of_inputs.step);
     let e = buffers.e.grown(e_len);
-    let m = buffers.m.grown(POSITIONS * group.step(BLOCK));
+    let m = buffers.m.grown(POSITIONS * of_products.step);
     let w = buffers.w.grown(MOST_ROWS * POSITIONS * BLOCK);
     let carry = buffers.carry.grown(2 * width * inputs);
     let ahead = &mut buffers.ahead;
     let products = convs.iter().map(|conv| conv.outputs / BLOCK * (inputs / V::TILES)).sum::<usize>() + inputs / BLOCK;
-    ahead.spread(group.rows().div_ceil(group.block_rows()) * products * POSITIONS);
-    let none = Factor { e: std::ptr::null(), u: std::ptr::null(), outputs: 0, e_step: 0 };
+    ahead.spread(tiling.rows().div_ceil(block_rows) * products * POSITIONS);
 
-    let (row_tiles, image_rows) = (group.row_tiles(), group.image_rows());
+    let row_tiles = tiling.row_tiles();
     let mut first = 0;
-    while first < group.rows() {
-        let rows = group.block_rows().min(group.rows() - first);
+    while first < tiling.rows() {
+        let rows = block_rows.min(tiling.rows() - first);
         let tiles = rows * row_tiles;
-        let place = |row: usize| ((first + row) / image_rows, (first + row) % image_rows * OUT);
+        let place = |row: usize| tiling.place(first + row);
         for row in 0..rows {
             let (image, y) = place(row);
             let map = &maps[image * apart..][..pixels * inputs];
             // SAFETY: V holds `tiles` tiles at each position, and this row's begin here.
-            unsafe { inputs_of_row::<V>(group, map, y, zeros, v.as_mut_ptr().add(row * row_tiles * inputs)) };
+            unsafe {
+                let v = v.as_mut_ptr().add(row * row_tiles * inputs);
+                rows::inputs::<V, true>(&of_inputs, map, y, zeros, v);
+            }
         }
-        let mut factors = [none; MOST_CONVS];
+        let mut factors = [Factor::NONE; MOST_CONVS];
         let mut at = 0;
         for (conv, factor) in convs.iter().zip(&mut factors) {
-            let (outputs, step) = (conv.outputs, group.step(conv.outputs));
-            let e = &mut e[at..][..POSITIONS * step];
-            at += POSITIONS * step;
+            let outputs = conv.outputs;
+            let cut = tiling.cut(block_rows, outputs);
+            let e = &mut e[at..][..POSITIONS * cut.step];
+            at += e.len();
             for row in 0..rows {
                 let (image, y) = place(row);
                 let start = image * size + y * width * outputs;
                 // SAFETY: four rows of both maps lie in the image's arena, as checked above; E as V.
                 unsafe {
                     let (d, raw) = (arenas.as_ptr().add(start + conv.d), arenas.as_ptr().add(start + conv.raw));
-                    gradients_of_row::<V>(group, conv, d, raw, e.as_mut_ptr().add(row * row_tiles * outputs));
+                    let e = e.as_mut_ptr().add(row * row_tiles * outputs);
+                    rows::gradients::<V>(&cut, d, Some((&conv.norm, raw)), e);
                 }
             }
             let dw = &mut dw[conv.dw..][..TAPS * inputs * outputs];
             // SAFETY: V and E hold `tiles` tiles at each position, `w` the products of MOST_ROWS inputs.
-            unsafe { weight_gradient::<V>(group, tiles, outputs, v.as_ptr(), e.as_ptr(), w.as_mut_ptr(), dw, ahead) };
-            *factor = Factor { e: e.as_ptr(), u: conv.weights.as_ptr(), outputs, e_step: step };
+            unsafe {
+                weight_gradient::<V>(tiles, (&of_inputs, v.as_ptr()), (&cut, e.as_ptr()), w.as_mut_ptr(), dw, ahead)
+            };
+            *factor = Factor { tiles: e.as_ptr(), step: cut.step, weights: conv.weights.as_ptr(), depth: outputs };
         }
         for block in 0..inputs / BLOCK {
             for position in 0..POSITIONS {
                 ahead.ask::<V>();
                 // SAFETY: E and M hold `tiles` tiles at each position; weights were checked above.
                 unsafe {
-                    let m = m.as_mut_ptr().add(position * group.step(BLOCK));
+                    let m = m.as_mut_ptr().add(position * of_products.step);
                     multiply::<V>(tiles, block, position, &factors[..convs.len()], m);
                 }
             }
@@ -195,99 +156,11 @@ fn backward_body<V: Vector>(
                 unsafe {
                     let m = m.as_ptr().add(row * row_tiles * BLOCK);
                     let out = dx.as_mut_ptr().add(image * pixels * inputs + block * BLOCK);
-                    overlap::<V>(group, m, y, out, carry.as_mut_ptr().add(block * BLOCK), add);
+                    overlap::<V>(tiling, of_products.step, m, y, out, carry.as_mut_ptr().add(block * BLOCK), add);
                 }
             }
         }
         first += rows;
-    }
-}
-
-/// V of the ReLU of the row of tiles at row `y` of a map.
-///
-/// # Safety
-/// `zeros` holds a row of the map; V has room for a row of tiles from `v` on at each position.
-#[inline(always)]
-unsafe fn inputs_of_row<V: Vector>(group: &Group, map: &[f32], y: usize, zeros: &[f32], v: *mut f32) {
-    let (c, step) = (group.inputs, group.step(group.inputs));
-    let mut rows = [zeros.as_ptr(); SIDE];
-    for k in 0..SIDE {
-        if (1..=group.height).contains(&(y + k)) {
-            rows[k] = map[(y + k - 1) * group.width * c..].as_ptr();
-        }
-    }
-    for at in (0..c).step_by(V::LANES) {
-        let mut half = [[V::splat(0.0); SIDE]; SIDE];
-        let first = column::<V>(&rows, at);
-        for k in 0..SIDE {
-            half[k][5] = first[k];
-        }
-        for tile in 0..group.row_tiles() {
-            for k in 0..SIDE {
-                half[k][0] = half[k][4];
-                half[k][1] = half[k][5];
-            }
-            for j in 2..SIDE {
-                let x = tile * OUT + j - 1;
-                let column = if x < group.width { column::<V>(&rows, x * c + at) } else { [V::splat(0.0); SIDE] };
-                for k in 0..SIDE {
-                    half[k][j] = column[k];
-                }
-            }
-            let v = v.add(tile * c + at);
-            for k in 0..SIDE {
-                let row = transform::input(half[k]);
-                for j in 0..SIDE {
-                    row[j].store(v.add((k * SIDE + j) * step));
-                }
-            }
-        }
-    }
-}
-
-/// Bᵀ of one column, behind a ReLU.
-///
-/// # Safety
-/// A vector must be valid at `at` in all rows.
-#[inline(always)]
-unsafe fn column<V: Vector>(rows: &[*const f32; SIDE], at: usize) -> [V; SIDE] {
-    let mut d = [V::splat(0.0); SIDE];
-    for k in 0..SIDE {
-        d[k] = V::load(rows[k].add(at)).relu();
-    }
-    transform::input(d)
-}
-
-/// E of a row of tiles: BatchNorm's way back, then A d Aᵀ.
-///
-/// # Safety
-/// Four rows from `d` and `raw` on must be valid; E has room for a row of tiles from `e` on at each position.
-#[inline(always)]
-unsafe fn gradients_of_row<V: Vector>(group: &Group, conv: &Convolution, d: *const f32, raw: *const f32, e: *mut f32) {
-    let (c, step) = (conv.outputs, group.step(conv.outputs));
-    for at in (0..c).step_by(V::LANES) {
-        let norm = conv.norm.at::<V>(at);
-        for tile in 0..group.row_tiles() {
-            let mut half = [[V::splat(0.0); OUT]; SIDE];
-            for x in 0..OUT {
-                let mut column = [V::splat(0.0); OUT];
-                for y in 0..OUT {
-                    let at = (y * group.width + tile * OUT + x) * c + at;
-                    column[y] = norm.apply(V::load(d.add(at)), V::load(raw.add(at)));
-                }
-                let column = transform::gradient(column);
-                for k in 0..SIDE {
-                    half[k][x] = column[k];
-                }
-            }
-            let e = e.add(tile * c + at);
-            for k in 0..SIDE {
-                let row = transform::gradient(half[k]);
-                for j in 0..SIDE {
-                    row[j].store(e.add((k * SIDE + j) * step));
-                }
-            }
-        }
     }
 }
 
@@ -298,24 +171,21 @@ unsafe fn gradients_of_row<V: Vector>(group: &Group, conv: &Convolution, d: *con
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn weight_gradient<V: Vector>(
-    group: &Group,
     tiles: usize,
-    outputs: usize,
-    v: *const f32,
-    e: *const f32,
+    (of_inputs, v): (&Cut, *const f32),
+    (of_outputs, e): (&Cut, *const f32),
     w: *mut f32,
     dw: &mut [f32],
     ahead: &mut Ahead,
 ) {
-    let inputs = group.inputs;
-    let (v_step, e_step) = (group.step(inputs), group.step(outputs));
+    let (inputs, outputs) = (of_inputs.channels, of_outputs.channels);
     let vectors = BLOCK / V::LANES;
     for block in 0..outputs / BLOCK {
         for i in (0..inputs).step_by(V::TILES) {
             for position in 0..POSITIONS {
                 ahead.ask::<V>();
-                let v = v.add(position * v_step + i);
-                let e = e.add(position * e_step + block * BLOCK);
+                let v = v.add(position * of_inputs.step + i);
+                let e = e.add(position * of_outputs.step + block * BLOCK);
                 let mut sums = [[V::splat(0.0); 4]; MOST_ROWS];
                 for tile in 0..tiles {
                     let mut es = [V::splat(0.0); 4];
@@ -372,79 +242,25 @@ unsafe fn taps<V: Vector>(w: *const f32, dw: *mut f32, step: usize) {
     }
 }
 
-/// M = Σ E·U over all convolutions at one position for one block of inputs.
-///
-/// # Safety
-/// Factors hold `tiles` tiles at each position and all weights; M has room for the tiles.
-#[inline(always)]
-unsafe fn multiply<V: Vector>(tiles: usize, block: usize, position: usize, factors: &[Factor], m: *mut f32) {
-    let mut tile = 0;
-    while tile < tiles {
-        let m = m.add(tile * BLOCK);
-        tile += match tiles - tile {
-            left if left >= 8 && V::TILES >= 8 => products::<V, 8>(tile, block, position, factors, m),
-            left if left >= 4 && V::TILES >= 4 => products::<V, 4>(tile, block, position, factors, m),
-            left if left >= 2 => products::<V, 2>(tile, block, position, factors, m),
-            _ => products::<V, 1>(tile, block, position, factors, m),
-        };
-    }
-}
-
-/// R tiles of [`multiply`]; returns R.
-///
-/// # Safety
-/// As [`multiply`].
-#[inline(always)]
-unsafe fn products<V: Vector, const R: usize>(
-    tile: usize,
-    block: usize,
-    position: usize,
-    factors: &[Factor],
-    m: *mut f32,
-) -> usize {
-    let vectors = BLOCK / V::LANES;
-    let mut sums = [[V::splat(0.0); 4]; R];
-    for factor in factors {
-        let outputs = factor.outputs;
-        let e = factor.e.add(position * factor.e_step + tile * outputs);
-        let u = factor.u.add((block * POSITIONS + position) * outputs * BLOCK);
-        let mut o = 0;
-        while o < outputs {
-            for o in o..o + 8 {
-                let mut us = [V::splat(0.0); 4];
-                for q in 0..vectors {
-                    us[q] = V::load(u.add(o * BLOCK + q * V::LANES));
-                }
-                for r in 0..R {
-                    let x = V::splat(*e.add(r * outputs + o));
-                    for q in 0..vectors {
-                        sums[r][q] = x.mul_add(us[q], sums[r][q]);
-                    }
-                }
-            }
-            o += 8;
-        }
-    }
-    for r in 0..R {
-        for q in 0..vectors {
-            sums[r][q].store(m.add(r * BLOCK + q * V::LANES));
-        }
-    }
-    R
-}
-
 /// B m Bᵀ of a row of tiles at row `y`, summed where tiles overlap, for one block of inputs. `carry` holds the two rows that
 /// the next row of tiles will add to.
 ///
 /// # Safety
 /// M has a row of tiles from `m` on at each position; `out` is an image's map, `carry` two rows of it.
 #[inline(always)]
-unsafe fn overlap<V: Vector>(group: &Group, m: *const f32, y: usize, out: *mut f32, carry: *mut f32, add: bool) {
-    let step = group.step(BLOCK);
+unsafe fn overlap<V: Vector>(
+    tiling: &Tiling,
+    step: usize,
+    m: *const f32,
+    y: usize,
+    out: *mut f32,
+    carry: *mut f32,
+    add: bool,
+) {
     for at in (0..BLOCK).step_by(V::LANES) {
         let (m, out, carry) = (m.add(at), out.add(at), carry.add(at));
         let mut left = [[V::splat(0.0); 2]; SIDE];
-        for tile in 0..group.row_tiles() {
+        for tile in 0..tiling.row_tiles() {
             let m = m.add(tile * BLOCK);
             let mut columns = [[V::splat(0.0); SIDE]; OUT];
             for k in 0..SIDE {
@@ -460,14 +276,14 @@ unsafe fn overlap<V: Vector>(group: &Group, m: *const f32, y: usize, out: *mut f
                 left[k] = [row[4], row[5]];
             }
             for j in usize::from(tile == 0)..OUT {
-                finish_column::<V>(group, columns[j], tile * OUT + j - 1, y, out, carry, add);
+                finish_column::<V>(tiling, columns[j], tile * OUT + j - 1, y, out, carry, add);
             }
         }
         let mut last = [V::splat(0.0); SIDE];
         for k in 0..SIDE {
             last[k] = left[k][0];
         }
-        finish_column::<V>(group, last, group.width - 1, y, out, carry, add);
+        finish_column::<V>(tiling, last, tiling.width - 1, y, out, carry, add);
     }
 }
 
@@ -477,7 +293,7 @@ unsafe fn overlap<V: Vector>(group: &Group, m: *const f32, y: usize, out: *mut f
 /// As [`overlap`].
 #[inline(always)]
 unsafe fn finish_column<V: Vector>(
-    group: &Group,
+    tiling: &Tiling,
     column: [V; SIDE],
     x: usize,
     y: usize,
@@ -485,8 +301,8 @@ unsafe fn finish_column<V: Vector>(
     carry: *mut f32,
     add: bool,
 ) {
-    let c = group.inputs;
-    let row = group.width * c;
+    let c = tiling.inputs;
+    let row = tiling.width * c;
     let mut d = transform::input_gradient(column);
     let put = |y: usize, d: V| {
         let to = out.add(y * row + x * c);
@@ -502,7 +318,7 @@ unsafe fn finish_column<V: Vector>(
     for k in 1..OUT {
         put(y + k - 1, d[k]);
     }
-    if y + OUT == group.height {
+    if y + OUT == tiling.height {
         put(y + OUT - 1, d[4]);
     } else {
         d[4].store(above);

@@ -1,74 +1,18 @@
 //! Forward convolution by tiles. The data gradient is the same with turned weights.
 //!
 //! A block is 16 tiles: whole rows of tiles, of one image or of several. Its transformed input V `[position][tile][input]`
-//! serves all convolutions that leave a node. The distance between positions is not a power of two, so that the 36 streams
-//! of the transforms do not meet in one set of the first-level cache. For each 16 outputs the products M
+//! serves all convolutions that leave a node. For each 16 outputs the products M
 //! `[position][tile][16]` stay in cache until they are transformed back, stored, and added to the BatchNorm's moments: f32
 //! within a tile, f64 across tiles, around the mean of an image's first tile. What an image gives does not depend on
 //! the images beside it.
 
+use super::products::{multiply, Factor};
 use super::transform::{self, OUT, POSITIONS, SIDE};
+use super::{rows, Tiling, FORWARD_TILES};
 use crate::cpu::ahead::Ahead;
 use crate::cpu::norm::{merged, Moment};
 use crate::cpu::scratch::Buffer;
 use crate::cpu::simd::{kernels, Vector, BLOCK};
-
-/// Tiles of a block, at least one row of them.
-const TILES: usize = 16;
-/// Floats between positions beyond what they hold.
-const SKEW: usize = 16;
-
-/// Images that are convolved together.
-#[derive(Clone, Copy, Debug)]
-pub struct Tiling {
-    /// Rows of a map, a multiple of 4.
-    pub height: usize,
-    /// Pixels of a row, a multiple of 4.
-    pub width: usize,
-    /// Maps.
-    pub images: usize,
-    /// Channels in memory, a multiple of 16.
-    pub inputs: usize,
-}
-
-impl Tiling {
-    /// Whether maps of this size can be cut into tiles.
-    pub fn fits(height: usize, width: usize) -> bool {
-        height > 0 && width > 0 && height.is_multiple_of(OUT) && width.is_multiple_of(OUT)
-    }
-
-    /// Images that make a block.
-    pub fn images_per_block(height: usize, width: usize) -> usize {
-        (TILES * OUT * OUT).div_ceil(height * width).max(1)
-    }
-
-    fn row_tiles(&self) -> usize {
-        self.width / OUT
-    }
-
-    fn rows(&self) -> usize {
-        self.images * self.height / OUT
-    }
-
-    fn block_rows(&self) -> usize {
-        (TILES / self.row_tiles()).clamp(1, self.rows().max(1))
-    }
-
-    /// Floats between the positions of V.
-    fn v_step(&self) -> usize {
-        self.block_rows() * self.row_tiles() * self.inputs + SKEW
-    }
-
-    /// Floats between the positions of M.
-    fn m_step(&self) -> usize {
-        self.block_rows() * self.row_tiles() * BLOCK + SKEW
-    }
-
-    /// Floats between rows of the vertical transform, with a column of zeros on each side.
-    fn strip_step(&self) -> usize {
-        (self.width + 2) * self.inputs
-    }
-}
 
 /// One of the convolutions that read the same maps.
 #[derive(Clone, Copy)]
@@ -86,7 +30,6 @@ pub struct Target<'a> {
 /// Memory of the transforms, reused.
 #[derive(Default)]
 pub struct Buffers {
-    strip: Buffer,
     zeros: Buffer,
     v: Buffer,
     m: Buffer,
@@ -108,30 +51,9 @@ kernels! {
     /// Transforms weights that are packed for the direct convolution, `[block of 16 outputs][3][3][input][16]`, into
     /// `[block of 16 outputs][position][input][16]`.
     pub fn pack(weights: &[f32], inputs: usize, out: &mut [f32]) = pack_body;
-}
-
-/// Convolves `maps`, `[image][height][width][inputs]`, through a ReLU if asked. Outputs `[height][width][outputs]` lie in
-/// arenas of `size` floats an image, moments `stride` apart; both are overwritten.
-pub fn forward(
-    isa: crate::cpu::simd::Isa,
-    tiling: &Tiling,
-    relu: bool,
-    maps: &[f32],
-    targets: &[Target],
-    arenas: (&mut [f32], usize),
-    moments: (&mut [Moment], usize),
-    buffers: &mut Buffers,
-) {
-    if relu {
-        forward_relu(isa, tiling, maps, targets, arenas, moments, buffers);
-    } else {
-        forward_plain(isa, tiling, maps, targets, arenas, moments, buffers);
-    }
-}
-
-kernels! {
-    fn forward_relu(tiling: &Tiling, maps: &[f32], targets: &[Target], arenas: (&mut [f32], usize), moments: (&mut [Moment], usize), buffers: &mut Buffers) = forward_relu_body;
-    fn forward_plain(tiling: &Tiling, maps: &[f32], targets: &[Target], arenas: (&mut [f32], usize), moments: (&mut [Moment], usize), buffers: &mut Buffers) = forward_plain_body;
+    /// Convolves `maps`, `[image][height][width][inputs]`, through a ReLU if asked. Outputs `[height][width][outputs]` lie in
+    /// arenas of `size` floats an image, moments `stride` apart; both are overwritten.
+    pub fn forward(tiling: &Tiling, relu: bool, maps: &[f32], targets: &[Target], arenas: (&mut [f32], usize), moments: (&mut [Moment], usize), buffers: &mut Buffers) = forward_body;
 }
 
 #[inline(always)]
@@ -163,32 +85,9 @@ fn pack_body<V: Vector>(weights: &[f32], inputs: usize, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn forward_relu_body<V: Vector>(
+fn forward_body<V: Vector>(
     tiling: &Tiling,
-    maps: &[f32],
-    targets: &[Target],
-    arenas: (&mut [f32], usize),
-    moments: (&mut [Moment], usize),
-    buffers: &mut Buffers,
-) {
-    forward_body::<V, true>(tiling, maps, targets, arenas, moments, buffers);
-}
-
-#[inline(always)]
-fn forward_plain_body<V: Vector>(
-    tiling: &Tiling,
-    maps: &[f32],
-    targets: &[Target],
-    arenas: (&mut [f32], usize),
-    moments: (&mut [Moment], usize),
-    buffers: &mut Buffers,
-) {
-    forward_body::<V, false>(tiling, maps, targets, arenas, moments, buffers);
-}
-
-#[inline(always)]
-fn forward_body<V: Vector, const RELU: bool>(
-    tiling: &Tiling,
+    relu: bool,
     maps: &[f32],
     targets: &[Target],
     (arenas, size): (&mut [f32], usize),
@@ -207,40 +106,43 @@ fn forward_body<V: Vector, const RELU: bool>(
         }
         wanted += target.outputs;
     }
-    let strip = buffers.strip.grown(SIDE * tiling.strip_step());
-    clear_borders(tiling, strip);
     let zeros = buffers.zeros.grown(width * inputs);
     zeros.fill(0.0);
-    let v = buffers.v.grown(POSITIONS * tiling.v_step());
-    let m = buffers.m.grown(POSITIONS * tiling.m_step());
+    let block_rows = tiling.block_rows(FORWARD_TILES);
+    let (of_inputs, of_outputs) = (tiling.cut(block_rows, inputs), tiling.cut(block_rows, BLOCK));
+    let v = buffers.v.grown(POSITIONS * of_inputs.step);
+    let m = buffers.m.grown(POSITIONS * of_outputs.step);
     buffers.statistics.resize(wanted / BLOCK, Statistics::default());
 
-    buffers.ahead.spread(tiling.rows().div_ceil(tiling.block_rows()) * wanted / BLOCK * POSITIONS);
+    buffers.ahead.spread(tiling.rows().div_ceil(block_rows) * wanted / BLOCK * POSITIONS);
 
-    let (row_tiles, image_rows) = (tiling.row_tiles(), height / OUT);
+    let row_tiles = tiling.row_tiles();
     let mut first = 0;
     while first < tiling.rows() {
-        let rows = tiling.block_rows().min(tiling.rows() - first);
+        let rows = block_rows.min(tiling.rows() - first);
         for row in 0..rows {
-            let (image, y) = ((first + row) / image_rows, (first + row) % image_rows * OUT);
+            let (image, y) = tiling.place(first + row);
             let map = &maps[image * height * width * inputs..][..height * width * inputs];
-            // SAFETY: `strip`, `zeros` and `v` have the sizes of this tiling.
+            // SAFETY: `zeros` and `v` have the sizes of this tiling.
             unsafe {
-                vertical::<V, RELU>(tiling, map, y, zeros, strip.as_mut_ptr());
-                horizontal::<V>(tiling, strip.as_ptr(), v.as_mut_ptr().add(row * row_tiles * inputs));
+                let v = v.as_mut_ptr().add(row * row_tiles * inputs);
+                if relu {
+                    rows::inputs::<V, true>(&of_inputs, map, y, zeros, v);
+                } else {
+                    rows::inputs::<V, false>(&of_inputs, map, y, zeros, v);
+                }
             }
         }
         let mut channel = 0;
         for target in targets {
+            let weights = target.weights.as_ptr();
+            let factor = Factor { tiles: v.as_ptr(), step: of_inputs.step, weights, depth: inputs };
+            let line = |line: usize| line / height * size + line % height * width * target.outputs + target.slot;
             for block in 0..target.outputs / BLOCK {
-                let u = target.weights[block * POSITIONS * inputs * BLOCK..].as_ptr();
                 // Rows of the output that this block will be written to, a few pixels for each position.
                 let share = (rows * row_tiles * OUT * OUT).div_ceil(POSITIONS);
                 let (mut row, mut x) = (0, 0);
-                let mut at = first / image_rows * size
-                    + first % image_rows * OUT * width * target.outputs
-                    + target.slot
-                    + block * BLOCK;
+                let mut at = line(first * OUT) + block * BLOCK;
                 for position in 0..POSITIONS {
                     buffers.ahead.ask::<V>();
                     for _ in 0..share {
@@ -248,37 +150,27 @@ fn forward_body<V: Vector, const RELU: bool>(
                         at += target.outputs;
                         x += 1;
                         if x == width {
-                            x = 0;
-                            row += 1;
-                            let line = first * OUT + row;
-                            at = line / height * size
-                                + line % height * width * target.outputs
-                                + target.slot
-                                + block * BLOCK;
+                            (x, row) = (0, row + 1);
+                            at = line(first * OUT + row) + block * BLOCK;
                         }
                     }
-                    // SAFETY: V and M hold `rows · row_tiles` tiles at each position, `u` one block of weights.
+                    // SAFETY: V and M hold `rows · row_tiles` tiles at each position; weights were checked above.
                     unsafe {
-                        multiply::<V>(
-                            rows * row_tiles,
-                            inputs,
-                            v.as_ptr().add(position * tiling.v_step()),
-                            u.add(position * inputs * BLOCK),
-                            m.as_mut_ptr().add(position * tiling.m_step()),
-                        );
+                        let m = m.as_mut_ptr().add(position * of_outputs.step);
+                        multiply::<V>(rows * row_tiles, block, position, &[factor], m);
                     }
                 }
                 let statistics = &mut buffers.statistics[channel / BLOCK];
                 for row in 0..rows {
-                    let (image, y) = ((first + row) / image_rows, (first + row) % image_rows * OUT);
-                    let to = image * size + target.slot + y * width * target.outputs + block * BLOCK;
+                    let (image, y) = tiling.place(first + row);
+                    let to = line(image * height + y) + block * BLOCK;
                     // SAFETY: four rows of an output from `y` on lie in the image's arena, as checked above.
                     unsafe {
                         let from = m.as_ptr().add(row * row_tiles * BLOCK);
                         let out = arenas.as_mut_ptr().add(to);
                         match target.moments {
-                            Some(_) => back::<V, true>(tiling, target.outputs, from, out, y == 0, statistics),
-                            None => back::<V, false>(tiling, target.outputs, from, out, false, statistics),
+                            Some(_) => back::<V, true>(&of_outputs, target.outputs, from, out, y == 0, statistics),
+                            None => back::<V, false>(&of_outputs, target.outputs, from, out, false, statistics),
                         }
                     }
                     if let Some(at) = target.moments.filter(|_| y + OUT == height) {
@@ -293,132 +185,6 @@ fn forward_body<V: Vector, const RELU: bool>(
     }
 }
 
-/// Zeros left and right of the rows that the vertical transform fills.
-fn clear_borders(tiling: &Tiling, strip: &mut [f32]) {
-    for row in strip.chunks_exact_mut(tiling.strip_step()) {
-        row[..tiling.inputs].fill(0.0);
-        row[(tiling.width + 1) * tiling.inputs..].fill(0.0);
-    }
-}
-
-/// Transforms the columns of the six rows that the tiles at output row `y` read.
-///
-/// # Safety
-/// `strip` holds six rows of the tiling's step, `zeros` one row of a map.
-#[inline(always)]
-unsafe fn vertical<V: Vector, const RELU: bool>(
-    tiling: &Tiling,
-    map: &[f32],
-    y: usize,
-    zeros: &[f32],
-    strip: *mut f32,
-) {
-    let length = tiling.width * tiling.inputs;
-    let mut rows = [zeros.as_ptr(); SIDE];
-    for k in 0..SIDE {
-        if (1..=tiling.height).contains(&(y + k)) {
-            rows[k] = map[(y + k - 1) * length..].as_ptr();
-        }
-    }
-    let to = strip.add(tiling.inputs);
-    for at in (0..length).step_by(V::LANES) {
-        let mut d = [V::splat(0.0); SIDE];
-        for k in 0..SIDE {
-            d[k] = V::load(rows[k].add(at));
-            if RELU {
-                d[k] = d[k].relu();
-            }
-        }
-        let d = transform::input(d);
-        for k in 0..SIDE {
-            d[k].store(to.add(k * tiling.strip_step() + at));
-        }
-    }
-}
-
-/// Transforms the rows of a strip into one row of tiles of V.
-///
-/// # Safety
-/// `strip` as left by [`vertical`]; V has room for a row of tiles from `v` on at each position.
-#[inline(always)]
-unsafe fn horizontal<V: Vector>(tiling: &Tiling, strip: *const f32, v: *mut f32) {
-    let c = tiling.inputs;
-    let step = tiling.v_step();
-    for k in 0..SIDE {
-        for tile in 0..tiling.row_tiles() {
-            let from = strip.add(k * tiling.strip_step() + tile * OUT * c);
-            let to = v.add(k * SIDE * step + tile * c);
-            for at in (0..c).step_by(V::LANES) {
-                let mut d = [V::splat(0.0); SIDE];
-                for j in 0..SIDE {
-                    d[j] = V::load(from.add(j * c + at));
-                }
-                let d = transform::input(d);
-                for j in 0..SIDE {
-                    d[j].store(to.add(j * step + at));
-                }
-            }
-        }
-    }
-}
-
-/// M = V·U at one position for one block of outputs.
-///
-/// # Safety
-/// `tiles` rows of `inputs` floats from `v`, `inputs` rows of 16 from `u`, `tiles` rows of 16 from `m` must be valid.
-#[inline(always)]
-unsafe fn multiply<V: Vector>(tiles: usize, inputs: usize, v: *const f32, u: *const f32, m: *mut f32) {
-    let mut tile = 0;
-    while tile < tiles {
-        let (v, m) = (v.add(tile * inputs), m.add(tile * BLOCK));
-        tile += match tiles - tile {
-            left if left >= 8 && V::TILES >= 8 => rows::<V, 8>(inputs, v, u, m),
-            left if left >= 4 && V::TILES >= 4 => rows::<V, 4>(inputs, v, u, m),
-            left if left >= 2 => rows::<V, 2>(inputs, v, u, m),
-            _ => rows::<V, 1>(inputs, v, u, m),
-        };
-    }
-}
-
-/// R tiles of [`multiply`]; returns R.
-///
-/// # Safety
-/// As [`multiply`].
-#[inline(always)]
-unsafe fn rows<V: Vector, const R: usize>(inputs: usize, v: *const f32, u: *const f32, m: *mut f32) -> usize {
-    let vectors = BLOCK / V::LANES;
-    let mut sums = [[V::splat(0.0); 4]; R];
-    let mut i = 0;
-    while i < inputs {
-        // Sums of four are added up: short chains round less.
-        let mut part = [[V::splat(0.0); 4]; R];
-        for i in i..i + 4 {
-            let mut us = [V::splat(0.0); 4];
-            for q in 0..vectors {
-                us[q] = V::load(u.add(i * BLOCK + q * V::LANES));
-            }
-            for r in 0..R {
-                let x = V::splat(*v.add(r * inputs + i));
-                for q in 0..vectors {
-                    part[r][q] = x.mul_add(us[q], part[r][q]);
-                }
-            }
-        }
-        for r in 0..R {
-            for q in 0..vectors {
-                sums[r][q] = sums[r][q].add(part[r][q]);
-            }
-        }
-        i += 4;
-    }
-    for r in 0..R {
-        for q in 0..vectors {
-            sums[r][q].store(m.add(r * BLOCK + q * V::LANES));
-        }
-    }
-    R
-}
-
 /// Transforms one row of tiles back into four rows of outputs. With `MOMENTS`, adds them to `sums`; `start` says that
 /// these are an image's first tiles, which choose the centre.
 ///
@@ -426,7 +192,7 @@ unsafe fn rows<V: Vector, const R: usize>(inputs: usize, v: *const f32, u: *cons
 /// M has a row of tiles from `m` on at each position; four rows of the output from `out` on must be valid.
 #[inline(always)]
 unsafe fn back<V: Vector, const MOMENTS: bool>(
-    tiling: &Tiling,
+    cut: &rows::Cut,
     outputs: usize,
     m: *const f32,
     out: *mut f32,
@@ -434,8 +200,8 @@ unsafe fn back<V: Vector, const MOMENTS: bool>(
     statistics: &mut Statistics,
 ) {
     let Statistics { centre, sums } = statistics;
-    let step = tiling.m_step();
-    for tile in 0..tiling.row_tiles() {
+    let step = cut.step;
+    for tile in 0..cut.width / OUT {
         for at in (0..BLOCK).step_by(V::LANES) {
             let m = m.add(tile * BLOCK + at);
             let out = out.add(tile * OUT * outputs + at);
@@ -454,7 +220,7 @@ unsafe fn back<V: Vector, const MOMENTS: bool>(
             for y in 0..OUT {
                 result[y] = transform::output(half[y]);
                 for x in 0..OUT {
-                    result[y][x].store(out.add((y * tiling.width + x) * outputs));
+                    result[y][x].store(out.add((y * cut.width + x) * outputs));
                 }
             }
             if MOMENTS {

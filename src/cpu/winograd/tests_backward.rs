@@ -1,7 +1,7 @@
 //! The way back by tiles against plain loops in f64.
 
-use super::backward::{backward, Buffers, Convolution, Group};
-use super::{pack, POSITIONS};
+use super::backward::{backward, Buffers, Convolution};
+use super::{pack, Tiling, POSITIONS};
 use crate::cpu::layout::{pack_exchanged, pack_forward};
 use crate::cpu::norm::Affine;
 use crate::cpu::norm_back::Gradient;
@@ -10,7 +10,7 @@ use crate::random::Stream;
 
 /// Random maps, weights, gradients by outputs and BatchNorms of convolutions that read the same maps.
 struct Case {
-    group: Group,
+    group: Tiling,
     maps: Vec<f32>,
     convs: Vec<OneConv>,
 }
@@ -49,12 +49,12 @@ impl Case {
                 norm,
             });
         }
-        Case { group: Group { height, width, images, inputs }, maps, convs }
+        Case { group: Tiling { height, width, images, inputs }, maps, convs }
     }
 
     /// The weight gradients, as the packed weights, and the gradient by the maps.
     fn expected(&self) -> (Vec<f64>, Vec<f64>) {
-        let Group { height, width, images, inputs } = self.group;
+        let Tiling { height, width, images, inputs } = self.group;
         let (mut all, mut dx) = (Vec::new(), vec![0.0; self.maps.len()]);
         for conv in &self.convs {
             let outputs = conv.outputs;
@@ -92,7 +92,7 @@ impl Case {
 
     /// Weight gradients and gradient by the maps, each added to 0.5 (the latter if asked).
     fn run(&self, isa: Isa, add: bool, buffers: &mut Buffers) -> (Vec<f32>, Vec<f32>) {
-        let Group { height, width, images, inputs } = self.group;
+        let Tiling { height, width, images, inputs } = self.group;
         let pixels = height * width;
         let mut size = 16;
         let mut length = 0;
