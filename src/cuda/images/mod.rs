@@ -134,7 +134,7 @@ pub fn compile(capability: (i32, i32), driver_version: i32) -> Result<Image, Str
 fn compile_with(nvrtc: &Nvrtc, card: (i32, i32), driver_version: i32) -> Result<Image, String> {
     let target = target(nvrtc.version(), nvrtc.architectures(), card, driver_version)?;
     let text = unit::unit(SOURCES.iter().map(|source| (source.name, source.text)));
-    let output = nvrtc.compile(Source { name: "etnas.cu", text: &text }, SOURCES, target, &[])?;
+    let output = nvrtc.compile(Source { name: &format!("{}.cu", unit::NAME), text: &text }, SOURCES, target, &[])?;
     let name = format!("{} compiled here by NVRTC {}", target.architecture(), dotted(nvrtc.version()));
     Ok(match target {
         Target::Cubin(number) => Image {
