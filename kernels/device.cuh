@@ -1,7 +1,8 @@
 // What a kernel may use of the machine, for a card (NVRTC, no header of CUDA's) and for the emulator alike.
 //
-// The only file with inline PTX. 16-bit floats travel as raw words. A kernel is declared by KERNEL(threads) name(...), with
-// parameters that are pointers or plain numbers, and followed by EXPORT(name), by which the emulator finds it.
+// The only file with inline PTX. 16-bit floats travel as raw words. A kernel is declared by KERNEL(threads) name(...), or
+// KERNEL(threads, blocks) where so many blocks shall share a multiprocessor's registers, with parameters that are pointers or plain
+// numbers, and followed by EXPORT(name), by which the emulator finds it.
 #pragma once
 #if defined(__CUDACC_RTC__)
 
@@ -12,7 +13,7 @@ typedef int int32_t;
 typedef unsigned long long uint64_t;
 typedef long long int64_t;
 
-#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+#define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define EXPORT(name)
 #define DEVICE static __device__ __forceinline__
 // Memory shared by a block whose size the launch gives, 16-byte aligned.
