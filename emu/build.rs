@@ -1,0 +1,256 @@
+//! Compiles the kernels and the emulator with g++ into two libraries, `plain/libcuda.so.1` and `checked/libcuda.so.1`.
+//!
+//! Every kernel source is compiled once for each compute capability. A source that does not compile is left out with a warning, and
+//! a launch of a kernel that is not there quotes the compiler: so one broken kernel fails its own tests only.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::SystemTime;
+use std::{env, fs, thread};
+
+const CAPABILITIES: [u32; 3] = [75, 80, 90];
+const JOBS: usize = 2;
+
+/// Which of the two libraries.
+struct Build {
+    name: &'static str,
+    emulator: Vec<String>,
+    kernels: Vec<String>,
+}
+
+/// One source to compile.
+struct Job {
+    source: PathBuf,
+    object: PathBuf,
+    flags: Vec<String>,
+    /// Kernels may fail to compile.
+    kernel: bool,
+}
+
+fn main() -> Result<(), String> {
+    let folder = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let kernels = folder.parent().ok_or("The emulator's folder has no parent.")?.join("kernels");
+    let sources = folder.join("cpp");
+    for watched in [&kernels, &sources, &folder.join("test_kernels")] {
+        println!("cargo:rerun-if-changed={}", watched.display());
+    }
+    println!("cargo:rerun-if-changed={}", folder.join("build.rs").display());
+    println!("cargo:rerun-if-env-changed=CXX");
+    let compiler = env::var("CXX").unwrap_or_else(|_| "g++".into());
+    let include = [format!("-I{}", sources.display()), format!("-I{}", kernels.display())];
+    let mut kernel_sources = files(&kernels, "cu")?;
+    kernel_sources.extend(files(&folder.join("test_kernels"), "cu")?);
+
+    let mut failures = String::new();
+    for build in builds(&compiler)? {
+        let objects = out.join(build.name);
+        fs::create_dir_all(&objects).map_err(|e| format!("{}: {e}.", objects.display()))?;
+        let mut jobs = VecDeque::new();
+        for source in cpp_files(&sources)? {
+            let object = objects.join(stem(&source)).with_extension("o");
+            let flags = [&include[..], &build.emulator].concat();
+            jobs.push_back(Job { source, object, flags, kernel: false });
+        }
+        for source in &kernel_sources {
+            for capability in CAPABILITIES {
+                let name = format!("{}_{capability}", stem(source));
+                let wrapper = out.join(format!("{name}.cpp"));
+                write_if_new(&wrapper, &wrap(source))?;
+                let flags = [&include[..], &build.kernels, &[format!("-DCAPABILITY={capability}")]].concat();
+                let object = objects.join(format!("kernel_{name}.o"));
+                jobs.push_back(Job { source: wrapper, object, flags, kernel: true });
+            }
+        }
+        let (compiled, failed) = compile(&compiler, jobs)?;
+        failures.push_str(&failed);
+        link(&compiler, &compiled, &objects.join("libcuda.so.1"))?;
+    }
+    let report = out.join("failures.txt");
+    write_if_new(&report, &failures)?;
+    for line in failures.lines().filter(|line| line.contains("error")) {
+        println!("cargo:warning={line}");
+    }
+    println!("cargo:rustc-env=EMULATOR_LIBRARIES={}", out.display());
+    Ok(())
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("{name} is not set; this program is run by cargo."))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Files of a folder with an extension, by name.
+fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let mut found: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    found.retain(|path| path.extension().is_some_and(|e| e == extension));
+    found.sort();
+    Ok(found)
+}
+
+/// The emulator's own sources, in its folder and one level below.
+fn cpp_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut found = files(folder, "cpp")?;
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}.", folder.display()))?;
+    let mut folders: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    for inner in folders {
+        found.extend(files(&inner, "cpp")?);
+    }
+    Ok(found)
+}
+
+fn builds(compiler: &str) -> Result<[Build; 2], String> {
+    let common = [
+        "-std=c++17",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-fno-strict-aliasing",
+        "-ffp-contract=off",
+        "-gdwarf-4",
+        "-pthread",
+    ];
+    // -fno-optimize-sibling-calls: a barrier at a kernel's end must return into the kernel, whose line a report names.
+    let kernel =
+        ["-fno-optimize-sibling-calls", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wno-unused", "-Wno-unknown-pragmas"];
+    let texts = |lists: &[&[&str]]| lists.concat().into_iter().map(String::from).collect::<Vec<_>>();
+    let vectors = vector_flags(compiler)?;
+    let vectors: Vec<&str> = vectors.iter().map(String::as_str).collect();
+    // Products in the emulator are exact, so that contraction changes no bit there, but time.
+    let emulator: &[&str] = &["-O3", "-Wall", "-Wextra", "-ffp-contract=fast"];
+    let checked: &[&str] = &["-DEMULATOR_CHECKED=1"];
+    let optimised: &[&str] = if vectors.is_empty() { &["-O2"] } else { &["-O3"] };
+    Ok([
+        Build {
+            name: "plain",
+            emulator: texts(&[&common, emulator, &vectors]),
+            kernels: texts(&[&common, &kernel, optimised, &vectors]),
+        },
+        Build {
+            name: "checked",
+            emulator: texts(&[&common, emulator, &vectors, checked]),
+            kernels: texts(&[&common, &kernel, checked, &["-O1", "-fsanitize=thread"]]),
+        },
+    ])
+}
+
+/// -mavx2 and what comes with it, if this machine has it.
+fn vector_flags(compiler: &str) -> Result<Vec<String>, String> {
+    let output = Command::new(compiler)
+        .args(["-march=native", "-dM", "-E", "-x", "c++", "/dev/null"])
+        .output()
+        .map_err(|e| missing(compiler, &e))?;
+    let macros = String::from_utf8_lossy(&output.stdout).into_owned();
+    let has = |name: &str| macros.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
+    let all = ["__AVX2__", "__FMA__", "__F16C__", "__POPCNT__"].iter().all(|name| has(name));
+    Ok(if all { ["-mavx2", "-mfma", "-mf16c", "-mpopcnt"].map(String::from).to_vec() } else { Vec::new() })
+}
+
+fn missing(compiler: &str, error: &std::io::Error) -> String {
+    format!(
+        "The emulator of CUDA needs a C++ compiler, but '{compiler}' cannot be run ({error}). Install g++ 10 or newer, or name \
+         a compiler in the environment variable CXX."
+    )
+}
+
+/// A kernel's source inside an unnamed namespace, so that its variants do not meet in the linker.
+fn wrap(source: &Path) -> String {
+    format!(
+        "#include \"emulated.hpp\"\nnamespace {{\ntemplate <int> struct LaunchBound;\n#include \"{}\"\n}}\n",
+        source.display()
+    )
+}
+
+fn write_if_new(path: &Path, text: &str) -> Result<(), String> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).map_err(|e| format!("{}: {e}.", path.display()))
+}
+
+/// Compiles what is not up to date. Returns the objects that are there, and what the compiler said of kernels that failed.
+fn compile(compiler: &str, jobs: VecDeque<Job>) -> Result<(Vec<PathBuf>, String), String> {
+    let queue = Mutex::new(jobs);
+    let done = Mutex::new((Vec::new(), Vec::new()));
+    let failed = Mutex::new(None);
+    let take = || queue.lock().ok()?.pop_front();
+    let work = || {
+        while let Some(job) = take() {
+            let result = compile_one(compiler, &job);
+            match result {
+                Ok(None) => done.lock().unwrap_or_else(|e| e.into_inner()).0.push(job.object),
+                Ok(Some(text)) => done.lock().unwrap_or_else(|e| e.into_inner()).1.push(text),
+                Err(text) => *failed.lock().unwrap_or_else(|e| e.into_inner()) = Some(text),
+            }
+        }
+    };
+    thread::scope(|scope| (0..JOBS).for_each(|_| drop(scope.spawn(work))));
+    if let Some(text) = failed.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        return Err(text);
+    }
+    let (mut objects, mut texts) = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    objects.sort();
+    texts.sort();
+    Ok((objects, texts.concat()))
+}
+
+/// None: the object is there. Some: why the kernel was left out.
+fn compile_one(compiler: &str, job: &Job) -> Result<Option<String>, String> {
+    let command_file = job.object.with_extension("flags");
+    let flags = job.flags.join("\n");
+    if up_to_date(&job.object) && fs::read_to_string(&command_file).is_ok_and(|old| old == flags) {
+        return Ok(None);
+    }
+    let output = Command::new(compiler)
+        .args(&job.flags)
+        .args(["-MMD", "-c", "-x", "c++"])
+        .arg(&job.source)
+        .arg("-o")
+        .arg(&job.object)
+        .output()
+        .map_err(|e| missing(compiler, &e))?;
+    if output.status.success() {
+        write_if_new(&command_file, &flags)?;
+        return Ok(None);
+    }
+    let _ = fs::remove_file(&job.object);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if job.kernel {
+        return Ok(Some(text));
+    }
+    Err(format!("'{compiler}' could not compile {}:\n{text}", job.source.display()))
+}
+
+/// Whether an object is newer than all that the compiler noted as read for it.
+fn up_to_date(object: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let Ok(notes) = fs::read_to_string(object.with_extension("d")) else { return false };
+    let made = time(object);
+    let Some((_, read)) = notes.split_once(": ") else { return false };
+    read.split_whitespace().filter(|word| *word != "\\").all(|path| {
+        let changed = time(Path::new(path));
+        changed != SystemTime::UNIX_EPOCH && changed < made
+    })
+}
+
+fn link(compiler: &str, objects: &[PathBuf], library: &Path) -> Result<(), String> {
+    let output = Command::new(compiler)
+        .args(["-shared", "-pthread", "-Wl,-soname,libcuda.so.1", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
+        .args(objects)
+        .arg("-o")
+        .arg(library)
+        .arg("-ldl")
+        .output()
+        .map_err(|e| missing(compiler, &e))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("'{compiler}' could not link {}:\n{}", library.display(), String::from_utf8_lossy(&output.stderr)))
+}

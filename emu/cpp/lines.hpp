@@ -1,0 +1,10 @@
+// Source lines of addresses in compiled kernels.
+#pragma once
+#include <string>
+
+namespace emulated {
+
+// "file.cu:line" of the call that returns to `site`, by addr2line; the address where that tool or the line is missing.
+std::string source_line(const void* site);
+
+}  // namespace emulated

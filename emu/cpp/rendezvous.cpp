@@ -1,0 +1,175 @@
+// Barriers of a block, and gatherings of a warp's lanes for collective operations.
+#include "checker.hpp"
+#include "lines.hpp"
+#include "processor.hpp"
+#include <cstdio>
+#include <map>
+
+namespace emulated {
+
+void Multiprocessor::barrier(const void* site) {
+    Thread& thread = *running_;
+    thread.site = site;
+    warps_[thread.warp].at_barrier |= 1u << thread.place.lane;
+    if (waiting_++ == 0) {
+        barrier_site_ = site;
+        barrier_sites_differ_ = false;
+    } else if (site != barrier_site_) {
+        barrier_sites_differ_ = true;
+    }
+    if (waiting_ == live_) {
+        release_barrier();
+    }
+    leave();
+}
+
+void Multiprocessor::release_barrier() {
+    if (barrier_sites_differ_) {
+        check_barrier_sites();
+    }
+    ++counts_.barriers;
+    waiting_ = 0;
+    for (uint32_t w = 0; w < warp_count_; ++w) {
+        Warp& warp = warps_[w];
+        if (warp.at_barrier) {
+            warp.ready |= warp.at_barrier;
+            warp.at_barrier = 0;
+            ready_warps_ |= 1u << w;
+        }
+    }
+    checker::barrier();
+}
+
+// The compiler may have copied one barrier of the source; different lines mean that threads took different ways.
+void Multiprocessor::check_barrier_sites() {
+    std::string line = source_line(barrier_site_);
+    for (uint32_t i = 0; i < thread_count_; ++i) {
+        Thread& thread = threads_[i];
+        if (warps_[thread.warp].at_barrier >> thread.place.lane & 1 && source_line(thread.site) != line) {
+            stop("divergent barrier: kernel " + std::string(kernel_->name) + ", " + describe(thread) + " waits at " +
+                 source_line(thread.site) + " while others wait at " + line);
+        }
+    }
+}
+
+void Multiprocessor::gather(Collective kind, uint32_t mask, const void* site) {
+    Thread& thread = *running_;
+    Warp& warp = warps_[thread.warp];
+    uint32_t bit = 1u << thread.place.lane;
+    thread.site = site;
+    if (!(mask & bit)) {
+        fail("wrong mask: a lane calls a " + std::string(name_of(kind)) + " whose mask does not name it", site);
+    }
+    uint32_t found = warp.gatherings_count;
+    for (uint32_t g = 0; g < warp.gatherings_count; ++g) {
+        const Gathering& other = warp.gatherings[g];
+        if (other.mask == mask) {
+            found = g;
+        } else if (other.mask & bit && mask & other.arrived) {
+            fail("wrong mask: lanes that wait for each other name different masks, here and at " + source_line(other.site), site);
+        }
+    }
+    Gathering& gathering = warp.gatherings[found];
+    if (found == warp.gatherings_count) {
+        gathering = {mask, 0, kind, site};
+        ++warp.gatherings_count;
+    } else if (gathering.kind != kind || (gathering.site != site && source_line(gathering.site) != source_line(site))) {
+        fail("divergent lanes: a " + std::string(name_of(kind)) + " meets a " + name_of(gathering.kind) + " of the same mask at " +
+                 source_line(gathering.site),
+             site);
+    }
+    gathering.arrived |= bit;
+    if ((mask & warp.alive) == gathering.arrived) {
+        complete(thread.warp, found);
+    }
+    leave();
+}
+
+void Multiprocessor::complete(uint32_t w, uint32_t number) {
+    Warp& warp = warps_[w];
+    Gathering gathering = warp.gatherings[number];
+    warp.gatherings[number] = warp.gatherings[--warp.gatherings_count];
+    ++counts_.collectives;
+    counts_.products += gathering.kind >= Collective::F16Depth8;
+    carry_out(gathering.kind, gathering.arrived, &threads_[w * WARP], *this, gathering.site);
+    warp.ready |= gathering.arrived;
+    ready_warps_ |= 1u << w;
+}
+
+// The end of a thread may be what a gathering waited for.
+void Multiprocessor::complete_without(Thread& thread) {
+    Warp& warp = warps_[thread.warp];
+    for (uint32_t g = warp.gatherings_count; g-- > 0;) {
+        if ((warp.gatherings[g].mask & warp.alive) == warp.gatherings[g].arrived) {
+            complete(thread.warp, g);
+        }
+    }
+}
+
+void Multiprocessor::report_deadlock() {
+    std::map<std::string, uint32_t> places;
+    char text[200];
+    for (uint32_t w = 0; w < warp_count_; ++w) {
+        const Warp& warp = warps_[w];
+        for (uint32_t mask = warp.at_barrier; mask; mask &= mask - 1) {
+            ++places["at the barrier at " + source_line(threads_[w * WARP + uint32_t(__builtin_ctz(mask))].site)];
+        }
+        for (uint32_t g = 0; g < warp.gatherings_count; ++g) {
+            const Gathering& gathering = warp.gatherings[g];
+            uint32_t absent = gathering.mask & warp.alive & ~gathering.arrived;
+            std::snprintf(text, sizeof text, "in a %s of mask %08x, for lanes %08x of warp %u, at ", name_of(gathering.kind),
+                          gathering.mask, absent, w);
+            places[text + source_line(gathering.site)] += uint32_t(__builtin_popcount(gathering.arrived));
+        }
+    }
+    const Index3& block = block_place.block;
+    std::snprintf(text, sizeof text, "deadlock: kernel %s, block (%u, %u, %u): ", kernel_->name, block.x, block.y, block.z);
+    failure_ = text;
+    const char* separator = "";
+    for (const auto& [what, count] : places) {
+        failure_ += separator + std::to_string(count) + (count == 1 ? " thread waits " : " threads wait ") + what;
+        separator = "; ";
+    }
+}
+
+void barrier(const void* site) { processor->barrier(site); }
+void collective(Collective kind, uint32_t mask, const void* site) { processor->gather(kind, mask, site); }
+
+uint64_t shuffle_bits(uint32_t mask, uint64_t value, int32_t source, const void* site) {
+    Thread& thread = processor->running();
+    thread.value = value;
+    thread.source = source;
+    processor->gather(Collective::Shuffle, mask, site);
+    return thread.value;
+}
+
+uint32_t ballot(uint32_t mask, bool predicate, const void* site) {
+    Thread& thread = processor->running();
+    thread.value = predicate;
+    processor->gather(Collective::Ballot, mask, site);
+    return uint32_t(thread.value);
+}
+
+void multiply(Collective kind, void* sums, Operands operands, const void* site) {
+    Thread& thread = processor->running();
+    thread.operands = operands;
+    thread.sums = sums;
+    processor->gather(kind, 0xffffffffu, site);
+}
+
+void misaligned(const void* address, size_t bytes) {
+    char text[120];
+    std::snprintf(text, sizeof text, "misaligned access of %zu bytes at %p", bytes, address);
+    processor->fail(text, __builtin_return_address(0));
+}
+
+#if EMULATOR_CHECKED
+Index3 thread_index() { return place->thread; }
+Index3 block_index() { return block_place.block; }
+Index3 block_size() { return block_place.block_size; }
+Index3 grid_size() { return block_place.grid_size; }
+unsigned char* dynamic_shared() { return block_place.dynamic_shared; }
+uint32_t lane() { return place->lane; }
+#endif
+
+}  // namespace emulated
