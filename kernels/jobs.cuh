@@ -91,8 +91,8 @@ struct GradientJob {
 };
 
 // BatchNorm's way back. g: gradient by the BatchNorm's output; y: its input, the convolution's output. `sums`: [part][2][channels], Σ g and
-// Σ g·x̂ over a part of PART pixels, x̂ = (y − mean)/σ. Then coefficients: [3][channels], so that the gradient by y is a·g + b·y + c, and the
-// gradients by γ (Σ g·x̂) and β (Σ g), [channels] each, where not null. Then y is overwritten by the gradient by y.
+// Σ g·x̂ over a part of PART pixels, x̂ = (y − mean)/σ. Then coefficients: [3][channels], so that the gradient by y is a·g + b·(y − mean) + c,
+// and the gradients by γ (Σ g·x̂) and β (Σ g), [channels] each, where not null. Then y is overwritten by the gradient by y.
 struct NormBackJob {
     const float* g;
     float* y;
@@ -112,11 +112,103 @@ struct Segment {
     int32_t padding;
 };
 // The matrix of a cell: codes of `images` images, `stride` words from one to the next (a multiple of 4), and `count` segments from `first`
-// on. Result [images][images]: common bits of images i and j, with multiplicity.
+// on. Result [part][images][images]: common bits of images i and j, with multiplicity; a launch of P parts (gridDim.z) splits the
+// codes' words between them.
 struct CodeJob {
     const uint32_t* codes;
     int32_t* common;
     int32_t stride;
     int32_t first, count;
+    int32_t padding;
+};
+
+// K = bits − distance of a cell, [images][images], from its common bits; `bits` is N_A.
+struct MatrixJob {
+    const int32_t* common;
+    double* kernel;
+    uint64_t bits;
+};
+// Overwrites the lower triangle of K. Result: ln|det K|, then the smallest pivot divided by its diagonal element.
+struct DeterminantJob {
+    double* kernel;
+    double* result;
+};
+
+// Synflow. No number is negative; a map stands for its numbers times 2^exponent, and its largest number is known: whoever reads
+// it takes that number's power of two out. A map of zeros has largest = 0 and any exponent. All bytes zero before it is written.
+struct SynflowState {
+    int32_t exponent;
+    float largest;
+};
+// Kinds of a map's terms. MAP: x. POOL: 3×3 average of x, the divisor counting pixels inside. HALVE: 2×2 average of x, twice as high and
+// wide. POOL_BACK, HALVE_BACK: the gradients by the sources of these; x is the gradient by their outputs.
+enum SynflowKind { SYNFLOW_MAP = 0, SYNFLOW_POOL = 1, SYNFLOW_HALVE = 2, SYNFLOW_POOL_BACK = 3, SYNFLOW_HALVE_BACK = 4 };
+// x, behind its kind, times 2^shift. `state` belongs to x, or to the map that a convolution made x from; then the weights' exponent is
+// the shift.
+struct SynflowTerm {
+    const float* x;
+    const SynflowState* state;
+    int32_t shift;
+    int32_t kind;
+};
+// A value or a gradient: the sum of `count` terms from `first` on, in their order, at most 16.
+struct SynflowMixJob {
+    float* map;
+    SynflowState* state;
+    int32_t first;
+    int32_t count;
+};
+// The sums of a convolution's packed weights |w| = weights·2^shift and their gradients, given in parts [part][weights], whose exponent is
+// the sum of those of its source and of the gradient by its output. Result: Σ w·g, Σ w·|ln(g + 1e-6)|, Σ w·ln(g + 1).
+struct SynflowSumsJob {
+    const float* gradient;
+    const float* weights;
+    const SynflowState* source;
+    const SynflowState* target;
+    double* sums;
+    int32_t shift;
+    int32_t padding;
+};
+// The same sums of the classifier, from the network's last value.
+struct SynflowOutputJob {
+    const float* map;
+    const SynflowState* state;
+    double* sums;
+};
+// A cell's sums: those of `count` layers, [layer][3], one after the other.
+struct SynflowTotalJob {
+    const double* sums;
+    double* total;
+    int32_t count;
+    int32_t padding;
+};
+
+// A head of LossSlope behind its convolution, whose output is [image][8][8][channel], without bias, as is the target. The output is
+// overwritten by the gradient of the loss by it, weight·2·(output + bias − target)/numbers. bias_gradient: [part][channels]. loss: [part], the
+// parts of weight·mean squared error.
+struct HeadJob {
+    float* output;
+    const float* bias;
+    const float* target;
+    float* bias_gradient;
+    double* loss;
+    float weight;
+    int32_t padding;
+};
+// The loss of a step, at losses[step], from the parts of the three heads.
+struct LossJob {
+    const double* heads[3];
+    double* losses;
+};
+
+// A step of trained numbers, a multiple of four: m ← 0.9·m + (g + decay·w), w ← w − 0.1·m, where g is the sum of the parts of the gradient,
+// [parts][weights], in their order.
+struct SgdJob {
+    float* w;
+    float* m;
+    const float* gradient;
+    int32_t weights;
+    int32_t parts;
+    float decay;
     int32_t padding;
 };
