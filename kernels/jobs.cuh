@@ -212,3 +212,11 @@ struct SgdJob {
     float decay;
     int32_t padding;
 };
+
+// A list of floats, a multiple of four, copied; zeros where `from` is null.
+struct CopyJob {
+    const float* from;
+    float* to;
+    int32_t count;
+    int32_t padding;
+};
