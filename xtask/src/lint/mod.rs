@@ -5,7 +5,7 @@ mod listings;
 mod occupancy;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::process::Command;
 use crate::nvrtc::Target;
 use crate::sources::Sources;
 use crate::{named, root, toolchain, Options};
-use listings::Kernels;
+use figures::Figures;
 use occupancy::Multiprocessor;
 use rules::Rules;
 
@@ -28,32 +28,38 @@ pub fn run(options: &Options) -> Result<(), String> {
     let nvdisasm = toolchain::nvdisasm(options)?;
     let sources = Sources::read(&root().join("kernels"))?;
 
-    let mut rules: Option<BTreeMap<String, Rules>> = None;
-    let mut rows = BTreeMap::new();
-    let mut broken = String::new();
-    for (capability, architecture) in ARCHITECTURES {
+    let mut architectures = Vec::new();
+    for (capability, name) in ARCHITECTURES {
         let output = sources.compile(&nvrtc, Target::Cubin(capability), &["--ptxas-options=-v"])?;
         let mut kernels = listings::assembler_report(&output.log);
         listings::block_sizes(&output.ptx, &mut kernels);
-        listings::listing(&disassemble(&nvdisasm, architecture, &output.cubin)?, &mut kernels);
-        let rules = match &mut rules {
-            Some(rules) => rules,
-            None => rules.insert(all_rules(&sources, &kernels)?),
-        };
-        let machine = machine(capability)?;
-        for (name, mut figures) in kernels {
+        listings::listing(&disassemble(&nvdisasm, name, &output.cubin)?, &mut kernels);
+        architectures.push((capability, name, kernels));
+    }
+
+    let names: BTreeSet<&str> =
+        architectures.iter().flat_map(|(.., kernels)| kernels.keys()).map(String::as_str).collect();
+    let mut mistakes = Vec::new();
+    let mut all_rules = BTreeMap::new();
+    for (file, text) in sources.iter() {
+        all_rules.extend(rules::rules_of(file, text, |word| names.contains(word), &mut mistakes));
+    }
+
+    let mut rows = BTreeMap::new();
+    for (capability, architecture, kernels) in &architectures {
+        let machine = machine(*capability)?;
+        for (name, figures) in kernels {
             if figures.instructions.is_empty() || figures.threads == 0 {
                 return Err(format!(
                     "The tools' listings of {name} for {architecture} were not understood; has the version of nvdisasm changed?"
                 ));
             }
             let none = Rules::default();
-            let rules = rules.get(&name).unwrap_or(&none);
-            figures.dynamic = rules.dynamic(architecture);
-            for rule in rules.broken(&figures, architecture, &machine) {
-                let _ = writeln!(broken, "{name} on {architecture}: {rule}.");
-            }
-            rows.insert((name, capability), row(&figures, &machine));
+            let rules = all_rules.get(name).unwrap_or(&none);
+            let figures = Figures { dynamic: rules.dynamic(architecture), ..figures.clone() };
+            let broken = rules.broken(&figures, architecture, &machine);
+            mistakes.extend(broken.iter().map(|rule| format!("{name} on {architecture}: {rule}.")));
+            rows.insert((name.as_str(), *capability), row(&figures, &machine));
         }
     }
     let table = table(&rows);
@@ -62,25 +68,16 @@ pub fn run(options: &Options) -> Result<(), String> {
         let path = root().join("docs").join("results").join("sass.txt");
         named("write", &path, fs::write(&path, &table))?;
     }
-    if broken.is_empty() {
+    if mistakes.is_empty() {
         println!("All rules are kept.");
         return Ok(());
     }
-    Err(format!("Rules of the machine code are broken:\n{}", broken.trim_end()))
+    Err(format!("Rules of the machine code are broken:\n{}", mistakes.join("\n")))
 }
 
 fn machine(capability: i32) -> Result<Multiprocessor, String> {
     occupancy::multiprocessor(capability)
         .ok_or_else(|| format!("What a multiprocessor of compute capability {capability} holds is not known."))
-}
-
-/// The rules of all sources, by kernel.
-fn all_rules(sources: &Sources, kernels: &Kernels) -> Result<BTreeMap<String, Rules>, String> {
-    let mut all = BTreeMap::new();
-    for (file, text) in sources.iter() {
-        all.extend(rules::rules_of(file, text, |word| kernels.contains_key(word))?);
-    }
-    Ok(all)
 }
 
 /// The listing of machine code, which nvdisasm reads from a file only.
@@ -102,7 +99,7 @@ fn head() -> Vec<String> {
     first.chain(COUNTED).chain(["local", "instructions"]).map(String::from).collect()
 }
 
-fn row(figures: &figures::Figures, machine: &Multiprocessor) -> Vec<String> {
+fn row(figures: &Figures, machine: &Multiprocessor) -> Vec<String> {
     let first = [figures.threads, figures.registers, figures.spill, figures.shared + figures.dynamic];
     let mut row: Vec<String> = first.iter().map(u32::to_string).collect();
     row.push(format!("{:.0}%", 100.0 * figures.occupancy(machine)));
@@ -112,7 +109,7 @@ fn row(figures: &figures::Figures, machine: &Multiprocessor) -> Vec<String> {
     row
 }
 
-fn table(rows: &BTreeMap<(String, i32), Vec<String>>) -> String {
+fn table(rows: &BTreeMap<(&str, i32), Vec<String>>) -> String {
     let head = head();
     let name_width = rows.keys().map(|(name, _)| name.len()).max().unwrap_or(0).max("kernel".len());
     let mut text = String::from(

@@ -102,8 +102,13 @@ impl Rules {
 }
 
 /// The rules in a source, each with the name of the kernel they stand above: the first word below that `is_kernel` knows, outside
-/// comments. Errors name file and line.
-pub fn rules_of(file: &str, text: &str, is_kernel: impl Fn(&str) -> bool) -> Result<Vec<(String, Rules)>, String> {
+/// comments. What is wrong with them is added to `mistakes`, with file and line.
+pub fn rules_of(
+    file: &str,
+    text: &str,
+    is_kernel: impl Fn(&str) -> bool,
+    mistakes: &mut Vec<String>,
+) -> Vec<(String, Rules)> {
     let mut all: Vec<(String, Rules)> = Vec::new();
     let mut pending = Rules::default();
     let mut pending_line = 0;
@@ -111,8 +116,10 @@ pub fn rules_of(file: &str, text: &str, is_kernel: impl Fn(&str) -> bool) -> Res
         let line = line.trim_start();
         if let Some(rest) = line.strip_prefix(MARK).filter(|rest| rest.starts_with([':', '['])) {
             pending_line = index + 1;
-            let rules = parse_line(rest).map_err(|reason| format!("kernels/{file}:{pending_line}: {reason}."))?;
-            pending.0.extend(rules);
+            match parse_line(rest) {
+                Ok(rules) => pending.0.extend(rules),
+                Err(reason) => mistakes.push(format!("kernels/{file}:{pending_line}: {reason}.")),
+            }
         }
         let code = line.split("//").next().unwrap_or_default();
         let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -121,9 +128,9 @@ pub fn rules_of(file: &str, text: &str, is_kernel: impl Fn(&str) -> bool) -> Res
         }
     }
     if !pending.0.is_empty() {
-        return Err(format!("kernels/{file}:{pending_line}: the rules stand above no kernel."));
+        mistakes.push(format!("kernels/{file}:{pending_line}: the rules stand above no kernel."));
     }
-    Ok(all)
+    all
 }
 
 /// What follows `// lint`: `: rule rule`, or `[sm_80 sm_90]: rule rule`.
@@ -140,6 +147,15 @@ fn parse_line(rest: &str) -> Result<Vec<Rule>, String> {
     {
         return Err(format!("unknown architecture {unknown:?}"));
     }
+    // Spaces may stand around operators, commas between rules.
+    let mut rules = rules.replace(',', " ");
+    for operator in ["<=", ">=", "="] {
+        for spaced in [format!(" {operator}"), format!("{operator} ")] {
+            while rules.contains(&spaced) {
+                rules = rules.replace(&spaced, operator);
+            }
+        }
+    }
     rules.split_whitespace().map(|text| Rule::parse(text, &architectures)).collect()
 }
 
@@ -149,7 +165,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
-// lint: registers<=64 LDG.128>=2
+// lint: registers <= 64, LDG.128>=2
 // lint[sm_80 sm_90]: HMMA>=1 dynamic=4096
 // Not the kernel `other`, which stands below.
 KERNEL(256) sample(const float* x) {}
@@ -158,13 +174,15 @@ MACRO(other)
 MACRO(third, 3)
 ";
 
-    fn parsed(text: &str) -> Result<Vec<(String, Rules)>, String> {
-        rules_of("a.cu", text, |word| ["sample", "other", "third"].contains(&word))
+    fn parsed(text: &str) -> (Vec<(String, Rules)>, Vec<String>) {
+        let mut mistakes = Vec::new();
+        (rules_of("a.cu", text, |word| ["sample", "other", "third"].contains(&word), &mut mistakes), mistakes)
     }
 
     #[test]
     fn rules_belong_to_the_kernel_below() {
-        let rules = parsed(TEXT).unwrap();
+        let (rules, mistakes) = parsed(TEXT);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
         let names: Vec<_> = rules.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["sample", "third"]);
         let sample = &rules[0].1;
@@ -190,7 +208,7 @@ MACRO(third, 3)
 
     #[test]
     fn mistakes_name_file_and_line() {
-        let error = |text| parsed(text).unwrap_err();
+        let error = |text| parsed(text).1.join("");
         assert!(error("\n// lint: registers<64\nsample").starts_with("kernels/a.cu:2: \"registers<64\" is no rule"));
         assert!(error("// lint: speed>=3\nsample").contains("\"speed>=3\" is no rule"));
         assert!(error("// lint[sm_81]: spill=0\nsample").contains("unknown architecture \"sm_81\""));
