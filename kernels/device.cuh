@@ -33,6 +33,13 @@ struct alignas(8) Float2 {
     float x, y;
 };
 
+// Tells the compiler that p points to global memory, which it cannot see of a pointer that was itself read from memory: what is
+// read and written by the result needs no look at which memory it is.
+template <class T> DEVICE T* in_global(T* p) {
+    __builtin_assume(__isGlobal(p));
+    return p;
+}
+
 // 128-bit and 64-bit loads and stores; the address is aligned to their size.
 DEVICE Float4 load4(const float* p) { return *reinterpret_cast<const Float4*>(p); }
 DEVICE void store4(float* p, Float4 v) { *reinterpret_cast<Float4*>(p) = v; }

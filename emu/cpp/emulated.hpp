@@ -153,6 +153,8 @@ struct alignas(8) Float2 {
     float x, y;
 };
 
+template <class T> DEVICE T* in_global(T* p) { return p; }
+
 // One access of the whole width, which the checker sees as one; a misaligned address ends the launch as on a card.
 template <class V, class T> DEVICE V* emulated_aligned(T* address) {
     if (__builtin_expect(reinterpret_cast<uintptr_t>(address) % sizeof(V) != 0, 0)) {
