@@ -240,9 +240,11 @@ fn up_to_date(object: &Path) -> bool {
     })
 }
 
+/// Links a library. Its SONAME is the first name that cudarc looks for, so that a library which is loaded already is found by it
+/// even where a real driver is installed.
 fn link(compiler: &str, objects: &[PathBuf], library: &Path) -> Result<(), String> {
     let output = Command::new(compiler)
-        .args(["-shared", "-pthread", "-Wl,-soname,libcuda.so.1", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
+        .args(["-shared", "-pthread", "-Wl,-soname,libcuda.so", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
         .args(objects)
         .arg("-o")
         .arg(library)
@@ -250,7 +252,10 @@ fn link(compiler: &str, objects: &[PathBuf], library: &Path) -> Result<(), Strin
         .output()
         .map_err(|e| missing(compiler, &e))?;
     if output.status.success() {
-        return Ok(());
+        // The name that cudarc looks for first.
+        let other = library.with_extension("");
+        let _ = fs::remove_file(&other);
+        return std::os::unix::fs::symlink("libcuda.so.1", &other).map_err(|e| format!("{}: {e}.", other.display()));
     }
     Err(format!("'{compiler}' could not link {}:\n{}", library.display(), String::from_utf8_lossy(&output.stderr)))
 }

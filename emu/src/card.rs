@@ -146,11 +146,7 @@ impl Card {
         let name = CString::new(kernel).map_err(|_| format!("'{kernel}' is no kernel's name."))?;
         let pointers: Vec<*const c_void> = arguments.iter().map(|a| a.words.as_ptr().cast()).collect();
         let sizes: Vec<usize> = arguments.iter().map(|a| a.bytes).collect();
-        let (order, seed) = match self.order {
-            Order::Forward => (0, 0),
-            Order::Reverse => (1, 0),
-            Order::Random(seed) => (2, seed),
-        };
+        let (order, seed) = self.order.raw();
         let mut raw = RawStatistics::default();
         let mut message = vec![0 as c_char; 16384];
         // SAFETY: pointers and lengths belong together; the library checks the arguments' sizes.
