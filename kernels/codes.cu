@@ -69,21 +69,22 @@ struct TensorProducts {
     DEVICE int column(int n, int k) { return n % 4 * 8 + lane() % 4 * 2 + k % 2; }
 
     DEVICE void add(int32_t (&sums)[8][4], const uint32_t* stage, int rows, int columns, int pieces) {
+#pragma unroll 1
         for (int first = 0; first < pieces; first += 4) {
             // Eight rows further lies the same piece.
             const uint32_t* piece = stage + piece_at(lane() / 4, first + lane() % 4);
-            Word4 a[4];
+            Word4 b[4];
 #pragma unroll
-            for (int i = 0; i < 4; ++i) a[i] = load4(piece + (rows + 8 * i) * CHUNK);
+            for (int n = 0; n < 4; ++n) b[n] = load4(piece + (columns + 8 * n) * CHUNK);
 #pragma unroll
-            for (int n = 0; n < 4; ++n) {
-                Word4 b = load4(piece + (columns + 8 * n) * CHUNK);
+            for (int m = 0; m < 2; ++m) {
+                Word4 low = load4(piece + (rows + 16 * m) * CHUNK), high = load4(piece + (rows + 16 * m + 8) * CHUNK);
+                uint32_t a[4] = {low.x, high.x, low.y, high.y};
 #pragma unroll
-                for (int m = 0; m < 2; ++m) {
-                    const Word4 &low = a[2 * m], &high = a[2 * m + 1];
-                    multiply_bits(sums[4 * m + n], {low.x, high.x, low.y, high.y}, {b.x, b.y});
-                    multiply_bits(sums[4 * m + n], {low.z, high.z, low.w, high.w}, {b.z, b.w});
-                }
+                for (int n = 0; n < 4; ++n) multiply_bits(sums[4 * m + n], a, {b[n].x, b[n].y});
+                uint32_t other[4] = {low.z, high.z, low.w, high.w};
+#pragma unroll
+                for (int n = 0; n < 4; ++n) multiply_bits(sums[4 * m + n], other, {b[n].z, b[n].w});
             }
         }
     }
@@ -166,9 +167,9 @@ template <class Products> DEVICE void common_bits(const CodeJob& job, const Segm
             if (counts) Products::add(sums, stage, p * SQUARE, q * SQUARE, pieces);
             now = after(segments, job.count, now);
         }
-        // Addresses that are made from shuffled numbers are made here; the compiler would keep them through the products.
-        int width = __shfl_sync(0xffffffff, images, 0), row_image = image_of(p);
-        int column_image = image_of(q);
+        // The compiler would make the addresses below before the products and keep them; what comes from a shuffle it cannot.
+        auto here_only = [](int x) { return __shfl_sync(0xffffffff, x, 0); };
+        int width = here_only(images), row_image = image_of(here_only(p)), column_image = image_of(here_only(q));
         int rows = counts ? width - row_image : 0, columns = width - column_image;
         int32_t* common = in_global(job.common) + int64_t(blockIdx.z) * width * width;
         int32_t* corner = common + row_image * width + column_image;
