@@ -1,7 +1,7 @@
 //! The seam between the measures and the machines that compute them: cells, weights and images in, raw numbers out.
 //!
 //! A backend knows nothing of scores, searches or files. The plain f64 [`crate::reference`] and the engine for processors
-//! [`crate::cpu`] stand behind this seam.
+//! [`crate::cpu`] stand behind this seam, and so do NVIDIA's cards with [`crate::cuda`].
 
 use crate::error::Result;
 use crate::input::{Batch, RegressionTask};
@@ -18,6 +18,15 @@ pub struct Hamming {
     pub bits: u64,
     /// `[count, count]`: bits in which the codes of two images differ, with multiplicity. K_H = N_A − distance.
     pub distance: Vec<u64>,
+}
+
+/// What naswot is taken from: `K_H[i][j]` = N_A − distance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HammingKernel {
+    /// The distances.
+    Distances(Hamming),
+    /// ln|det K_H| of a matrix that is certainly regular.
+    LogDeterminant(f64),
 }
 
 /// Sums over all weights of convolutions and the classifier; g = d(sum of logits)/d|w|.
@@ -53,9 +62,26 @@ pub trait Backend: Send + Sync {
     /// The set of kernels in use: results are equal to the last bit where backend and kernel set are.
     fn kernel_set(&self) -> &'static str;
 
+    /// How many cells at a time keep it busy, with so many worker threads.
+    fn cells_at_a_time(&self, threads: usize) -> usize {
+        threads.saturating_mul(16)
+    }
+
     /// naswot's raw numbers: one train-mode forward pass over the batch.
     fn hamming(&self, cells: &[Cell], weights: &Arc<Weights>, batch: &Batch, watch: &dyn Watch)
         -> Result<Vec<Hamming>>;
+
+    /// The same for those who want nothing but the determinant: a backend may compute it where the distances are.
+    fn kernels(
+        &self,
+        cells: &[Cell],
+        weights: &Arc<Weights>,
+        batch: &Batch,
+        watch: &dyn Watch,
+    ) -> Result<Vec<HammingKernel>> {
+        let distances = self.hamming(cells, weights, batch, watch)?;
+        Ok(distances.into_iter().map(HammingKernel::Distances).collect())
+    }
 
     /// Synflow's raw numbers: forward and backward on |weights| with one image of ones and identity BatchNorm.
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>>;

@@ -24,6 +24,7 @@
 pub mod backend;
 pub mod cli;
 pub mod cpu;
+pub mod cuda;
 pub mod engine;
 pub mod error;
 pub mod input;

@@ -1,6 +1,6 @@
 //! `bench`: how fast measures and searches are on this machine.
 
-use super::common::{chunk, images_line, EngineArguments};
+use super::common::{images_line, EngineArguments};
 use super::machine::{machine, Memory};
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
@@ -141,7 +141,7 @@ impl BenchJob {
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let threads = engine.threads();
-        let chunk = chunk(self.chunk, threads);
+        let chunk = self.chunk.unwrap_or(engine.cells_at_a_time());
         let mut report = BenchReport {
             configuration: serde_json::to_value(engine.configuration()).unwrap_or_default(),
             machine: machine(),

@@ -1,7 +1,7 @@
 //! Arguments that several subcommands have.
 
 use super::names;
-use crate::engine::{Device, Engine, LogSynflowForm, Options, SlopeFit};
+use crate::engine::{Device, Engine, LogSynflowForm, Options, Precision, SlopeFit};
 use crate::input::{Dataset, Source};
 use crate::random::Seeds;
 use crate::report::Format;
@@ -71,6 +71,12 @@ pub struct EngineArguments {
     /// Where to compute: a card is `cuda` or `cuda:i`
     #[arg(long, value_name = "NAME", value_parser = names::device(), default_value = "auto", help_heading = "Device")]
     pub device: Device,
+    /// Arithmetic of a card's convolutions [default: tf32x3, or f32 on cards without it]
+    ///
+    /// f32: ordinary units. tf32x3: tensor cores, operands split in two, nearly f32; from compute capability 8.0 on. tf32 and f16:
+    /// operands rounded to 10 bits behind the point; faster, and signs of values near zero flip.
+    #[arg(long, value_name = "NAME", value_parser = names::precision(), help_heading = "Device")]
+    pub precision: Option<Precision>,
 }
 
 impl EngineArguments {
@@ -106,6 +112,7 @@ impl EngineArguments {
             repeats: 1,
             threads: self.threads,
             device: self.device,
+            precision: self.precision,
         }
     }
 }
@@ -132,11 +139,6 @@ pub struct OutputArguments {
     /// Neither progress bar nor notes on stderr; errors are still told
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
-}
-
-/// Cells scored at a time: as many as were asked for, else sixteen for each thread.
-pub fn chunk(asked: Option<usize>, threads: usize) -> usize {
-    asked.unwrap_or(threads.saturating_mul(16))
 }
 
 /// Where accuracies are looked up.

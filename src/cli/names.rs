@@ -1,7 +1,7 @@
 //! Values that are names out of a list: help and completions show the list, a slip is answered with the nearest name.
 
 use super::bench::Subject;
-use crate::engine::{Device, LogSynflowForm};
+use crate::engine::{Device, LogSynflowForm, Precision};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::measure::Measure;
@@ -100,6 +100,12 @@ pub fn encoding() -> Names<Encoding> {
 pub fn device() -> Names<Device> {
     let allowed = vec![("auto", Device::Auto), ("cpu", Device::Cpu), ("cuda", Device::Cuda(0))];
     Names { allowed, read: |name, _| name.parse() }
+}
+
+/// Arithmetics of a card's convolutions.
+pub fn precision() -> Names<Precision> {
+    let allowed = Precision::ALL.map(|precision| (precision.name(), precision)).to_vec();
+    Names { allowed, read: |name, allowed| find("precision", name, allowed) }
 }
 
 /// The search's presets.

@@ -1,6 +1,6 @@
 //! `score`: the measures of the cells asked for, in the order asked.
 
-use super::common::{chunk, images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
+use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
 use super::progress::{catch_interrupts, Progress};
 use super::{cells, names};
 use crate::backend::Watch;
@@ -97,10 +97,9 @@ impl ScoreArguments {
             false => self.measures.contains(m),
         };
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();
-        let threads = options.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-        let chunk = match chunk(self.chunk, threads.unwrap_or(1)) {
+        let chunk = match self.chunk {
             // Utopian compares the cells of a call.
-            _ if measures.contains(&Measure::Utopian) => cells.len().max(1),
+            _ if measures.contains(&Measure::Utopian) => Some(cells.len().max(1)),
             chunk => chunk,
         };
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
@@ -113,7 +112,7 @@ pub struct ScoreJob {
     cells: Vec<Cell>,
     measures: Vec<Measure>,
     options: Options,
-    chunk: usize,
+    chunk: Option<usize>,
     accuracies: Accuracies,
     output: OutputArguments,
 }
@@ -129,11 +128,18 @@ impl ScoreJob {
         let columns = Columns::new(&self.measures, self.options.repeats);
         let mut report = ScoreReport::new(self.output.format, columns, output);
 
-        for chunk in self.cells.chunks(self.chunk) {
+        engine.device_note().into_iter().for_each(|note| progress.note(note));
+        let mut failure = None;
+        for chunk in self.cells.chunks(self.chunk.unwrap_or(engine.cells_at_a_time())) {
             progress.describe(format!("{} of {} cells", report.count(), self.cells.len()));
             match engine.score(chunk, &self.measures, &progress) {
                 Ok(records) => progress.aside(|| report.add(records))?,
                 Err(Error::Interrupted) => break,
+                // What was finished before the device failed is worth keeping.
+                Err(error @ Error::Device { .. }) if report.count() > 0 => {
+                    failure = Some(error);
+                    break;
+                }
                 Err(error) => return Err(error),
             }
             progress.move_to(steps * report.count() / self.cells.len(), steps);
@@ -163,9 +169,10 @@ impl ScoreJob {
         if let Some(path) = &self.output.output {
             progress.note(&format!("{count} of {} cells are in {}.", self.cells.len(), path.display()));
         }
-        match complete {
-            true => Ok(()),
-            false => Err(Error::Interrupted),
+        match (failure, complete) {
+            (Some(error), _) => Err(error),
+            (None, true) => Ok(()),
+            (None, false) => Err(Error::Interrupted),
         }
     }
 

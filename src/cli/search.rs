@@ -110,6 +110,7 @@ impl SearchJob {
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let progress = Progress::new(self.runs.saturating_mul(self.steps()), self.output.quiet);
+        engine.device_note().into_iter().for_each(|note| progress.note(note));
         let (runs, interrupted) = self.search(&engine, &progress)?;
         progress.clear();
         if runs.is_empty() {

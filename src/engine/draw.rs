@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Cells handed to the backend at a time: bounds the memory of raw numbers (130 kB a cell for 128 images).
+/// The least cells handed to the backend at a time. That they are handed over in chunks bounds the memory of raw numbers (130 kB a
+/// cell for 128 images).
 const CHUNK: usize = 64;
 
 /// The weights of naswot and LogSynflow, and those of LossSlope.
@@ -48,8 +49,8 @@ impl<T: Copy> Memo<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The results of `cells`, those not yet known by `compute`, chunk by chunk.
-    fn get(&self, cells: &[Cell], compute: impl Fn(&[Cell]) -> Result<Vec<T>>) -> Result<Vec<T>> {
+    /// The results of `cells`, those not yet known by `compute`, `chunk` at a time.
+    fn get(&self, cells: &[Cell], chunk: usize, compute: impl Fn(&[Cell]) -> Result<Vec<T>>) -> Result<Vec<T>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut missing: Vec<Cell> = {
             let known = known();
@@ -57,7 +58,7 @@ impl<T: Copy> Memo<T> {
         };
         missing.sort_unstable();
         missing.dedup();
-        for chunk in missing.chunks(CHUNK) {
+        for chunk in missing.chunks(chunk.max(1)) {
             let computed = compute(chunk)?;
             known().extend(chunk.iter().copied().zip(computed));
         }
@@ -78,6 +79,13 @@ pub struct Shared<'a> {
     pub regression_images: &'a Batch,
     /// Weights from a file, if given.
     pub file: Option<&'a TensorFile>,
+}
+
+impl Shared<'_> {
+    /// Cells handed to the backend at a time.
+    fn chunk(&self) -> usize {
+        self.backend.cells_at_a_time(rayon::current_num_threads()).max(CHUNK)
+    }
 }
 
 impl Draw {
@@ -143,23 +151,23 @@ impl Draw {
     /// naswot of each cell, −∞ where the kernel is singular.
     pub fn naswot(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<f64>> {
         let networks = self.networks(cells, shared)?;
-        self.naswot.get(cells, |cells| {
-            let kernels = shared.backend.hamming(cells, &networks.scores, shared.batch, watch)?;
-            Ok(kernels.par_iter().map(naswot::score).collect())
+        self.naswot.get(cells, shared.chunk(), |cells| {
+            let kernels = shared.backend.kernels(cells, &networks.scores, shared.batch, watch)?;
+            Ok(kernels.par_iter().map(naswot::score_of).collect())
         })
     }
 
     /// Synflow's sums of each cell.
     pub fn synflow(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let networks = self.networks(cells, shared)?;
-        self.synflow.get(cells, |cells| shared.backend.synflow(cells, &networks.scores, watch))
+        self.synflow.get(cells, shared.chunk(), |cells| shared.backend.synflow(cells, &networks.scores, watch))
     }
 
     /// LossSlope of each cell, `None` where the training diverges.
     pub fn loss_slope(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Option<f64>>> {
         let networks = self.networks(cells, shared)?;
         let task = self.task.get_or_init(|| RegressionTask::draw(shared.regression_images.clone(), &self.seeds));
-        self.slope.get(cells, |cells| {
+        self.slope.get(cells, shared.chunk(), |cells| {
             let losses = shared.backend.train(cells, &networks.slope, task, watch)?;
             Ok(losses.iter().map(|losses| loss_slope::score(losses, shared.options.slope_fit)).collect())
         })

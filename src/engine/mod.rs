@@ -5,11 +5,13 @@
 
 mod configuration;
 mod cost;
+mod device;
 mod draw;
 mod options;
 mod record;
 mod scoring;
 
+pub use crate::cuda::Precision;
 pub use crate::measure::{LogSynflowForm, SlopeFit};
 pub use configuration::{Configuration, WeightFile};
 pub use options::{Device, Options};

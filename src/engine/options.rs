@@ -1,5 +1,6 @@
 //! Everything that decides a score, and everything that only decides how fast it comes.
 
+use crate::cuda::Precision;
 use crate::error::{Error, Result};
 use crate::input::{Dataset, Source};
 use crate::measure::{LogSynflowForm, SlopeFit};
@@ -70,6 +71,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Where to compute.
     pub device: Device,
+    /// Arithmetic of a card's convolutions; `None` for its best of f32 accuracy. The processor always computes in f32.
+    pub precision: Option<Precision>,
 }
 
 impl Default for Options {
@@ -89,6 +92,7 @@ impl Default for Options {
             repeats: 1,
             threads: None,
             device: Device::Auto,
+            precision: None,
         }
     }
 }

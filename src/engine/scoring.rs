@@ -1,11 +1,11 @@
 //! The engine: options in, scored cells out.
 
 use super::configuration::{Configuration, WeightFile};
+use super::device;
 use super::draw::{Draw, Shared};
-use super::options::{Device, Options};
+use super::options::Options;
 use super::record::{Record, Score, Status};
 use crate::backend::{Backend, Watch};
-use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::input::{Batch, Images, Origin};
 use crate::measure::{utopian, Measure};
@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub struct Engine {
     options: Options,
     backend: Box<dyn Backend>,
+    device_note: Option<String>,
     threads: ThreadPool,
     origin: Origin,
     pub(super) batch: Batch,
@@ -44,16 +45,7 @@ impl Engine {
     /// # Errors
     /// Options that cannot be carried out, images or weights that are not what they should be, a device that is not there.
     pub fn new(options: Options) -> Result<Engine> {
-        let backend: Box<dyn Backend> = match options.device {
-            Device::Auto | Device::Cpu => Box::new(Cpu::new()),
-            Device::Cuda(card) => {
-                return Err(Error::Device {
-                    asked: format!("cuda:{card}"),
-                    reason: "this version of etnas has no CUDA engine".to_string(),
-                    remedy: "Use --device cpu, or auto.".to_string(),
-                })
-            }
-        };
+        let (backend, device_note) = device::backend(&options)?;
         let bounds = [
             ("The number of repeats", Some(options.repeats), 10_000),
             ("The number of threads", options.threads, 1024),
@@ -90,7 +82,7 @@ impl Engine {
             .map(|r| Draw::new(&options, options.seeds.repeat(r), drawn, of_slope))
             .collect::<Result<_>>()?;
         let origin = images.origin().clone();
-        Ok(Engine { options, backend, threads, origin, batch, regression_images, network, file, draws })
+        Ok(Engine { options, backend, device_note, threads, origin, batch, regression_images, network, file, draws })
     }
 
     /// The options that the engine was made with.
@@ -106,6 +98,16 @@ impl Engine {
     /// Worker threads.
     pub fn threads(&self) -> usize {
         self.threads.current_num_threads()
+    }
+
+    /// Why a card that is there is not used though any device would do: a sentence. `None` where there is nothing to tell.
+    pub fn device_note(&self) -> Option<&str> {
+        self.device_note.as_deref()
+    }
+
+    /// How many cells at a time keep the device busy.
+    pub fn cells_at_a_time(&self) -> usize {
+        self.backend.cells_at_a_time(self.threads())
     }
 
     /// Forgets every score, so that the next call computes again; weights, images and working memory stay. For timings.

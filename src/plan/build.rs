@@ -1,6 +1,6 @@
 //! From a cell to its plan: everything that carries signal forward, then only what counts.
 
-use super::{Before, Conv, Plan, Purpose, Shape, Source, Term, Value};
+use super::{Before, Conv, Place, Plan, Purpose, Shape, Source, Term, Value};
 use crate::space::Op;
 use crate::space::{Block, Cell, Skeleton, EDGES};
 use crate::weights::{NormSlot, Reduce, Slot};
@@ -43,12 +43,12 @@ impl Draft {
             shape,
             target: 0,
         });
-        let mut at = self.value(shape, vec![Term::Conv(stem)]);
+        let mut at = self.value(Place::STEM, shape, vec![Term::Conv(stem)]);
         let mut stages = [None; 3];
         for (block, kind) in skeleton.blocks().enumerate() {
             at = match kind {
                 Block::Cell { stage } => self.cell(cell, block, Shape::of_stage(skeleton, stage), at),
-                Block::Reduction { stage } => self.reduction(skeleton, stage, at),
+                Block::Reduction { stage } => self.reduction(skeleton, block, stage, at),
             };
             if let Some(stage) = (0..3).find(|&stage| block == skeleton.stage_end(stage)) {
                 stages[stage] = at;
@@ -58,7 +58,7 @@ impl Draft {
     }
 
     /// A value of these terms: nothing if there are none, the other value if it only repeats it.
-    fn value(&mut self, shape: Shape, terms: Vec<Term>) -> Option<usize> {
+    fn value(&mut self, place: Place, shape: Shape, terms: Vec<Term>) -> Option<usize> {
         match terms[..] {
             [] => return None,
             [Term::Skip(other)] => return Some(other),
@@ -70,7 +70,7 @@ impl Draft {
                 self.convs[conv].target = id;
             }
         }
-        self.values.push(Value { shape, terms, codes: 0, convs: Vec::new(), kept_until: None });
+        self.values.push(Value { place, shape, terms, codes: 0, convs: Vec::new(), kept_until: None });
         Some(id)
     }
 
@@ -122,12 +122,12 @@ impl Draft {
                 };
                 terms.extend(term);
             }
-            nodes[node] = self.value(shape, terms);
+            nodes[node] = self.value(Place::node(block, node), shape, terms);
         }
         nodes[3]
     }
 
-    fn reduction(&mut self, skeleton: &Skeleton, stage: usize, input: Option<usize>) -> Option<usize> {
+    fn reduction(&mut self, skeleton: &Skeleton, block: usize, stage: usize, input: Option<usize>) -> Option<usize> {
         let shape = Shape::of_stage(skeleton, stage);
         let inputs = skeleton.stage_channels(stage - 1);
         let of = |conv, source: Option<usize>| Conv {
@@ -143,12 +143,12 @@ impl Draft {
         };
         self.count_code(input);
         let a = self.conv(input, Conv { stride: 2, inputs, ..of(Reduce::ConvA, input) });
-        let middle = self.value(shape, a.into_iter().collect());
+        let middle = self.value(Place::node(block, 1), shape, a.into_iter().collect());
         self.count_code(middle);
         let b = self.conv(middle, of(Reduce::ConvB, middle));
         let shortcut = Conv { before: Before::Average, kernel: 1, norm: false, inputs, ..of(Reduce::Shortcut, input) };
         let shortcut = self.conv(input, shortcut);
-        self.value(shape, b.into_iter().chain(shortcut).collect())
+        self.value(Place::node(block, 3), shape, b.into_iter().chain(shortcut).collect())
     }
 
     /// Keeps what the roots depend on and renumbers it.

@@ -13,10 +13,11 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use slots::Pool;
 pub use slots::{Slots, Storage};
 
-use crate::space::Skeleton;
-use crate::weights::{NormSlot, Slot};
+use crate::space::{Block, Cell, Skeleton, EDGES};
+use crate::weights::{NormSlot, Reduce, Slot};
 
 /// What the plan computes the network for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +86,26 @@ impl Shape {
     }
 }
 
+/// A node's place in the network, the same for all cells, in order of execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(u32);
+
+impl Place {
+    /// The stem's output.
+    pub const STEM: Place = Place(3);
+
+    /// Node 0 to 3 of a block, by its position among [`Skeleton::blocks`]; node 0 is the block's input, wherever it was made.
+    /// A reduction's nodes are 1, between its convolutions, and 3.
+    pub fn node(block: usize, node: usize) -> Place {
+        Place(4 * (block as u32 + 1) + node as u32)
+    }
+}
+
 /// A node of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Value {
+    /// Where it was made.
+    pub place: Place,
     /// Its maps.
     pub shape: Shape,
     /// Its summands, in the order they are added.
@@ -137,6 +155,17 @@ pub struct Plan {
 }
 
 impl Conv {
+    /// The node that it leaves, by its own place: the value that it reads may have been made earlier and only be passed on.
+    pub fn place(&self, skeleton: &Skeleton) -> Place {
+        match self.slot {
+            Slot::Edge { block, edge, .. } => Place::node(block, EDGES[edge].0),
+            Slot::Reduction { stage, conv } => {
+                Place::node(skeleton.stage_end(stage - 1) + 1, usize::from(conv == Reduce::ConvB))
+            }
+            _ => Place(0),
+        }
+    }
+
     /// Multiply-accumulates for one image.
     pub fn macs(&self) -> u64 {
         (self.inputs * self.kernel * self.kernel * self.shape.channels * self.shape.pixels()) as u64
@@ -153,6 +182,30 @@ impl Plan {
     pub fn backward_macs(&self) -> u64 {
         let inner = self.convs.iter().filter(|conv| conv.source != Source::Image);
         self.macs() + inner.map(Conv::macs).sum::<u64>()
+    }
+
+    /// The slots of the cell's network, of which this is a plan for its output, whose weights have gradient zero, as no signal passes
+    /// them.
+    pub fn unused(&self, cell: &Cell, skeleton: &Skeleton) -> Vec<Slot> {
+        let mut slots = vec![Slot::Stem];
+        for (block, kind) in skeleton.blocks().enumerate() {
+            match kind {
+                Block::Cell { .. } => slots.extend(
+                    cell.ops()
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(edge, op)| op.kernel().map(|kernel| Slot::Edge { block, edge, kernel })),
+                ),
+                Block::Reduction { stage } => slots.extend(
+                    [Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv }),
+                ),
+            }
+        }
+        slots.retain(|slot| self.convs.iter().all(|conv| conv.slot != *slot));
+        if self.stages[2].is_none() {
+            slots.push(Slot::Classifier);
+        }
+        slots
     }
 
     /// The values that read `v` by skip or pool, with the term that does, one entry per term.

@@ -97,14 +97,14 @@ impl Slots {
 
 /// Slots by number, each as large as the largest tensor it ever holds.
 #[derive(Default)]
-struct Pool {
+pub(crate) struct Pool {
     sizes: Vec<usize>,
     free: Vec<usize>,
 }
 
 impl Pool {
     /// The free slot that fits best: the smallest that is large enough, else the largest, grown; else a new one.
-    fn take(&mut self, size: usize) -> usize {
+    pub(crate) fn take(&mut self, size: usize) -> usize {
         let fit = |&slot: &usize| {
             let have = self.sizes[slot];
             if have >= size {
@@ -127,13 +127,15 @@ impl Pool {
         }
     }
 
-    fn give(&mut self, slot: usize) {
+    /// Returns a slot to the free ones.
+    pub(crate) fn give(&mut self, slot: usize) {
         if slot < self.sizes.len() && !self.free.contains(&slot) {
             self.free.push(slot);
         }
     }
 
-    fn layout(&self) -> (Vec<usize>, usize) {
+    /// Where each slot begins, and the size of all together.
+    pub(crate) fn layout(&self) -> (Vec<usize>, usize) {
         let mut total = 0;
         let offsets = self.sizes.iter().map(|size| {
             total += size;

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod golden;
+pub mod measures;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -20,8 +20,8 @@ use super::{Convolution, Pool};
 use crate::backend::{SynflowSums, Watch};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Purpose};
-use crate::space::{Block, Cell, Kernel, Skeleton};
-use crate::weights::{Reduce, Slot};
+use crate::space::{Cell, Kernel, Skeleton};
+use crate::weights::Slot;
 use logs::REFERENCE;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -67,7 +67,8 @@ pub fn population(
     let mut results = vec![SynflowSums::default(); cells.len()];
     for (shared, [product, reference, one]) in plans.iter().zip(sums.into_iter().flatten()) {
         for &at in &shared.cells {
-            let unused: f64 = unused(&cells[at], &shared.plan, bank).into_iter().map(|slot| bank.sum(slot)).sum();
+            let slots = shared.plan.unused(&cells[at], bank.weights.skeleton());
+            let unused: f64 = slots.into_iter().map(|slot| bank.sum(slot)).sum();
             let log_reference = reference + unused * libm::log(REFERENCE).abs();
             results[at] = SynflowSums { product, log_reference, log_one_plus: one };
         }
@@ -123,26 +124,4 @@ fn groups(plans: &[Shared], threads: usize) -> Vec<&[Shared]> {
     }
     groups.extend(rest.chunks(2 * GROUP));
     groups
-}
-
-/// The slots of the network whose weights have gradient zero, as no signal passes them.
-fn unused(cell: &Cell, plan: &Plan, bank: &Bank) -> Vec<Slot> {
-    let mut slots = vec![Slot::Stem];
-    for (block, kind) in bank.weights.skeleton().blocks().enumerate() {
-        match kind {
-            Block::Cell { .. } => slots.extend(
-                cell.ops()
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(edge, op)| op.kernel().map(|kernel| Slot::Edge { block, edge, kernel })),
-            ),
-            Block::Reduction { stage } => slots
-                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
-        }
-    }
-    slots.retain(|slot| plan.convs.iter().all(|conv| conv.slot != *slot));
-    if plan.stages[2].is_none() {
-        slots.push(Slot::Classifier);
-    }
-    slots
 }

@@ -16,7 +16,7 @@ pub const STEPS: usize = 10;
 const NOISE: f64 = 0.1;
 
 /// What a network is trained on for ten steps; the same for all cells.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RegressionTask {
     /// The images, `[n, 3, h, w]`.
     pub images: Batch,

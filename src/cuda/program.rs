@@ -1,0 +1,102 @@
+//! What a chunk of cells makes the card do: a list of launches, and the job lists they read.
+
+use super::device::{aligned, Argument, Device, Grid, Memory};
+use crate::error::Result;
+use bytemuck::NoUninit;
+use std::ops::Range;
+
+/// An argument before the job lists have an address.
+#[derive(Clone, Copy, Debug)]
+enum Placed {
+    /// A job list, by its begin in bytes.
+    Jobs(usize),
+    Ready(Argument),
+}
+
+struct Launch {
+    kernel: String,
+    grid: Grid,
+    arguments: Vec<Placed>,
+}
+
+/// Some of a program's launches, one behind the other.
+#[derive(Clone, Debug)]
+pub struct Section(Range<usize>);
+
+/// Launches in order. The first argument of each is its job list.
+#[derive(Default)]
+pub struct Program {
+    jobs: Vec<u8>,
+    launches: Vec<Launch>,
+}
+
+impl Program {
+    /// Adds a launch over a list of jobs; nothing if there are none, or nothing in them. `grid` has a block for each job along y, which is
+    /// set here.
+    pub fn launch<T: NoUninit>(&mut self, kernel: impl Into<String>, grid: Grid, jobs: &[T], arguments: &[Argument]) {
+        self.launch_with::<T, u8>(kernel, grid, jobs, None, arguments);
+    }
+
+    /// Adds a launch that reads a second list after its jobs.
+    pub fn launch_with<T: NoUninit, U: NoUninit>(
+        &mut self,
+        kernel: impl Into<String>,
+        grid: Grid,
+        jobs: &[T],
+        more: Option<&[U]>,
+        arguments: &[Argument],
+    ) {
+        if jobs.is_empty() || grid.blocks[0] == 0 || grid.blocks[2] == 0 {
+            return;
+        }
+        let mut all = vec![Placed::Jobs(self.list(jobs))];
+        if let Some(more) = more {
+            all.push(Placed::Jobs(self.list(more)));
+        }
+        all.extend(arguments.iter().map(|argument| Placed::Ready(*argument)));
+        let [x, _, z] = grid.blocks;
+        let grid = Grid { blocks: [x, jobs.len(), z], ..grid };
+        self.launches.push(Launch { kernel: kernel.into(), grid, arguments: all });
+    }
+
+    /// What `add` adds, as a section.
+    pub fn section(&mut self, add: impl FnOnce(&mut Program)) -> Section {
+        let begin = self.launches.len();
+        add(self);
+        Section(begin..self.launches.len())
+    }
+
+    fn list<T: NoUninit>(&mut self, jobs: &[T]) -> usize {
+        let at = self.jobs.len();
+        self.jobs.extend_from_slice(bytemuck::cast_slice(jobs));
+        self.jobs.resize(aligned(self.jobs.len()), 0);
+        at
+    }
+
+    /// Copies the job lists to the card, and looks the kernels up.
+    pub fn upload(&self, device: &Device) -> Result<Memory> {
+        self.launches.iter().try_for_each(|launch| device.prepare(&launch.kernel))?;
+        let mut memory = device.demand(self.jobs.len(), "the list of what to do")?;
+        device.write(&mut memory, 0, &self.jobs)?;
+        Ok(memory)
+    }
+
+    /// Gives all launches to the card; `jobs` is what [`Program::upload`] gave.
+    pub fn run_all(&self, device: &Device, jobs: &Memory) -> Result<()> {
+        self.run(device, jobs, &Section(0..self.launches.len()))
+    }
+
+    /// Gives the launches of a section to the card.
+    pub fn run(&self, device: &Device, jobs: &Memory, section: &Section) -> Result<()> {
+        let mut arguments = Vec::new();
+        for launch in self.launches.get(section.0.clone()).unwrap_or_default() {
+            arguments.clear();
+            arguments.extend(launch.arguments.iter().map(|argument| match *argument {
+                Placed::Jobs(at) => Argument::Address(jobs.address() + at as u64),
+                Placed::Ready(argument) => argument,
+            }));
+            device.launch(&launch.kernel, launch.grid, &arguments)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The engine for cards, unmodified, on emulated cards of compute capability 9.0, 8.0 and 7.5, against the plain f64 reference.
+
+mod common;
+
+use common::measures::{self, batch, cells, fresh, raw_bits, skeleton, FirstGradients};
+use etnas::backend::Backend;
+use etnas::cuda::{Cuda, Precision};
+use etnas::input::RegressionTask;
+use etnas::measure::naswot;
+use etnas::random::{Seeds, Stream};
+use etnas::reference::Reference;
+use etnas::space::Cell;
+use etnas::weights::{Init, Weights};
+use etnas_emulator::Build;
+use std::sync::Arc;
+
+/// Compute capabilities of the emulated cards, by number.
+const CAPABILITIES: [(i32, i32); 3] = [(9, 0), (8, 0), (7, 5)];
+
+/// An emulated card.
+fn card(number: usize) -> Cuda {
+    etnas_emulator::activate(Build::Plain).unwrap();
+    let card = Cuda::new(number).unwrap();
+    assert_eq!(card.card().capability, CAPABILITIES[number]);
+    card
+}
+
+/// Every card with its own arithmetic, and one with f32.
+fn emulated() -> Vec<Cuda> {
+    let mut all: Vec<Cuda> = (0..CAPABILITIES.len()).map(card).collect();
+    all.push(card(0).with(Precision::F32).unwrap());
+    all
+}
+
+fn everywhere(check: impl Fn(&[&dyn Backend])) {
+    let cards = emulated();
+    check(&cards.iter().map(|card| card as &dyn Backend).collect::<Vec<_>>());
+}
+
+#[test]
+fn emulated_cuda_naswot_agrees_with_the_reference() {
+    everywhere(|backends| measures::naswot_agrees(backends, &[(1, (16, 16), 3), (1, (8, 12), 5), (1, (4, 4), 4)], 4));
+}
+
+#[test]
+fn emulated_cuda_tells_near_images_apart() {
+    everywhere(|backends| measures::near_images_are_told_apart(backends, 4, 2));
+}
+
+#[test]
+fn emulated_cuda_shifted_batch_norms_agree_with_the_reference() {
+    everywhere(|backends| measures::shifted_norms_agree(backends, 3, 2));
+}
+
+#[test]
+fn emulated_cuda_synflow_agrees_with_the_reference() {
+    everywhere(|backends| measures::synflow_agrees(backends, &[(1, (32, 32)), (2, (8, 12))], 4));
+}
+
+#[test]
+fn emulated_cuda_training_agrees_with_the_reference() {
+    let cards = emulated();
+    let norms: Vec<_> = cards
+        .iter()
+        .map(|card| {
+            move |cell: &Cell, weights: &Arc<Weights>, task: &RegressionTask| {
+                card.first_gradients(cell, weights, task).unwrap()
+            }
+        })
+        .collect();
+    let backends: Vec<(&dyn Backend, FirstGradients)> =
+        cards.iter().zip(&norms).map(|(card, norms)| (card as &dyn Backend, norms as FirstGradients)).collect();
+    measures::training_agrees(&backends, &[(1, (16, 16), 16)], 1);
+}
+
+#[test]
+fn emulated_cuda_determinants_are_those_of_the_distances() {
+    let mut stream = Stream::new(fresh(), &[]);
+    let weights = Arc::new(Weights::generated(skeleton(1, 8, 8), Init::Uniform, stream.bits()).unwrap());
+    let mut images = batch(6, (8, 8), &mut stream);
+    let list = cells(3, &mut stream);
+    for twice in [false, true] {
+        if twice {
+            // Two equal images make every kernel singular.
+            images.pixels.copy_within(..3 * 64, 3 * 64 * 4);
+        }
+        for card in [card(0), card(2)] {
+            let distances = card.hamming(&list, &weights, &images, &()).unwrap();
+            let kernels = card.kernels(&list, &weights, &images, &()).unwrap();
+            for ((cell, kernel), hamming) in list.iter().zip(&kernels).zip(&distances) {
+                let (ours, exact) = (naswot::score_of(kernel), naswot::score(hamming));
+                assert_eq!(ours.is_finite(), exact.is_finite(), "{cell}: {ours} {exact}");
+                assert!(!twice || !ours.is_finite());
+                assert!(!exact.is_finite() || (ours - exact).abs() <= 1e-10 * exact, "{cell}: {ours} {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn emulated_cuda_results_do_not_depend_on_company_order_or_memory() {
+    let mut stream = Stream::new(fresh(), &[]);
+    let weights = Arc::new(Weights::generated(skeleton(1, 8, 8), Init::Uniform, stream.bits()).unwrap());
+    let images = batch(4, (8, 8), &mut stream);
+    let mut task = RegressionTask::draw(batch(3, (8, 8), &mut stream), &Seeds::new(stream.bits()));
+    task.noise.truncate(3);
+    let list = cells(2, &mut stream);
+    let card = card(0);
+    let run = |cells: &[Cell]| raw_bits(&card, cells, &weights, &images, &task);
+    let together = run(&list);
+    assert!(together.iter().any(|raw| raw.kernel.distance.iter().any(|d| *d > 0)));
+    assert!(together.iter().all(|raw| raw.losses.len() == 3));
+    assert!(run(&list) == together, "the same again");
+    let reversed: Vec<Cell> = list.iter().rev().copied().collect();
+    assert!(run(&reversed).into_iter().rev().collect::<Vec<_>>() == together);
+    for (cell, expected) in list.iter().zip(&together) {
+        assert!(run(&[*cell])[0] == *expected, "{cell}");
+    }
+}
+
+#[test]
+fn emulated_cuda_rounded_arithmetics_keep_the_score() {
+    let mut stream = Stream::new(fresh(), &[]);
+    let weights = Arc::new(Weights::generated(skeleton(1, 16, 16), Init::Uniform, stream.bits()).unwrap());
+    let images = batch(4, (16, 16), &mut stream);
+    let list = cells(1, &mut stream);
+    let truth = Reference.hamming(&list, &weights, &images, &()).unwrap();
+    for (number, precision) in [(0, Precision::Tf32), (1, Precision::F16), (2, Precision::F16)] {
+        let card = card(number).with(precision).unwrap();
+        let ours = card.hamming(&list, &weights, &images, &()).unwrap();
+        let mut flips = 0;
+        for ((cell, ours), truth) in list.iter().zip(&ours).zip(&truth) {
+            for (a, b) in ours.distance.iter().zip(&truth.distance) {
+                // Operands of 11 bits: a sign flips where a value lies within some 1e-3 of zero.
+                let off = a.abs_diff(*b);
+                assert!(off as f64 <= 5e-3 * truth.bits as f64, "{precision:?} {cell}: {a} {b}");
+                flips += off;
+            }
+            let (a, b) = (naswot::score(ours), naswot::score(truth));
+            assert!(a == b || (a - b).abs() <= 5e-3 * b, "{precision:?} {cell}: {a} {b}");
+        }
+        println!("{precision:?} on {}: distances differ by {flips} in all", card.card().name);
+        assert!(flips > 0, "{precision:?} rounds nothing");
+    }
+}
+
+#[test]
+fn emulated_cuda_refuses_arithmetic_that_the_card_lacks() {
+    let error = card(2).with(Precision::Tf32x3).err().unwrap();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("compute capability 8.0"), "{error}");
+}
