@@ -1,7 +1,7 @@
 // LossSlope's heads beside their BatchNorm and convolution: the resize to 8×8, and the loss with its gradient.
 //
-// Grids: resize8 (images, jobs, slabs of 1024 channels), head_loss (parts, jobs), head_losses (1, jobs). 256 threads, no dynamic shared
-// memory. The order of launches of a step and the bytes are in docs/cuda-maps.md.
+// Grids: resize8 (images, jobs, slabs of 1024 channels), head_loss (parts, jobs), head_losses (1, jobs). 256 threads, no dynamic
+// shared memory. The order of launches of a step and the bytes are in docs/cuda-maps.md.
 #include "maps.cuh"
 
 using namespace maps;
@@ -24,7 +24,7 @@ KERNEL(THREADS) resize8(const MapJob* jobs, int images, int height, int width, i
 EXPORT(resize8)
 
 // Heads have 1024 channels at most.
-// lint: registers<=80 LDG.128>=8 STG.128>=4
+// lint: registers<=64 LDG.128>=8 STG.128>=4
 KERNEL(THREADS) head_loss(const HeadJob* jobs, int pixels, int channels) {
     __shared__ __align__(16) float room[SLAB];
     __shared__ double squares[THREADS];
@@ -50,11 +50,15 @@ KERNEL(THREADS) head_loss(const HeadJob* jobs, int pixels, int channels) {
             Float4 run = splat(0);
 #pragma unroll
             for (int k = 0; k < 4; k++) {
-                const int pixel = first + k * rows.count;
-                const Float4 difference = (found[k] + bias) - wanted[k], gradient = difference * twice;
+                const Float4 difference = (found[k] + bias) - wanted[k];
                 run = fused(difference, difference, run);
-                of_bias = of_bias + gradient;
-                if (pixel < count) store4(output + pixel * channels, gradient);
+                found[k] = difference * twice;
+                of_bias = of_bias + found[k];
+            }
+#pragma unroll
+            for (int k = 0; k < 4; k++) {
+                const int pixel = first + k * rows.count;
+                if (pixel < count) store4(output + pixel * channels, found[k]);
             }
             square += double((run.x + run.y) + (run.z + run.w));
         }
@@ -71,6 +75,7 @@ KERNEL(THREADS) head_loss(const HeadJob* jobs, int pixels, int channels) {
 }
 EXPORT(head_loss)
 
+// lint: registers<=64
 // The loss of a step: heads in their order, each the sum of its parts in theirs.
 KERNEL(THREADS) head_losses(const LossJob* jobs, int parts, int step) {
     if (threadIdx.x != 0) return;

@@ -90,9 +90,10 @@ struct GradientJob {
     int32_t count;
 };
 
-// BatchNorm's way back. g: gradient by the BatchNorm's output; y: its input, the convolution's output. `sums`: [part][2][channels], Σ g and
-// Σ g·x̂ over a part of PART pixels, x̂ = (y − mean)/σ. Then coefficients: [3][channels], so that the gradient by y is a·g + b·(y − mean) + c,
-// and the gradients by γ (Σ g·x̂) and β (Σ g), [channels] each, where not null. Then y is overwritten by the gradient by y.
+// BatchNorm's way back. g: gradient by the BatchNorm's output; y: its input, the convolution's output. `sums`:
+// [part][2][channels], Σ g and Σ g·x̂ over a part of PART pixels, x̂ = (y − mean)/σ. Then coefficients: [3][channels], so that
+// the gradient by y is a·g + b·(y − mean) + c, and the gradients by γ (Σ g·x̂) and β (Σ g), [channels] each, where not null.
+// Then y is overwritten by the gradient by y.
 struct NormBackJob {
     const float* g;
     float* y;
@@ -184,9 +185,9 @@ struct SynflowTotalJob {
     int32_t padding;
 };
 
-// A head of LossSlope behind its convolution, whose output is [image][8][8][channel], without bias, as is the target. The output is
-// overwritten by the gradient of the loss by it, weight·2·(output + bias − target)/numbers. bias_gradient: [part][channels]. loss: [part], the
-// parts of weight·mean squared error.
+// A head of LossSlope behind its convolution, whose output is [image][8][8][channel], without bias, as is the target. The
+// output is overwritten by the gradient of the loss by it, weight·2·(output + bias − target)/numbers. bias_gradient:
+// [part][channels]. loss: [part], the parts of weight·mean squared error.
 struct HeadJob {
     float* output;
     const float* bias;
@@ -202,8 +203,8 @@ struct LossJob {
     double* losses;
 };
 
-// A step of trained numbers, a multiple of four: m ← 0.9·m + (g + decay·w), w ← w − 0.1·m, where g is the sum of the parts of the gradient,
-// [parts][weights], in their order.
+// A step of trained numbers, a multiple of four: m ← 0.9·m + (g + decay·w), w ← w − 0.1·m, where g is the sum of the parts of
+// the gradient, [parts][weights], in their order.
 struct SgdJob {
     float* w;
     float* m;

@@ -41,8 +41,8 @@ DEVICE Rows rows_of(int channels) {
 }
 
 // Sums over rows of PLANES numbers for each channel of the slab, in an order that the number of channels fixes. Room holds
-// [PLANES][count][width], which each active thread has filled for its row and quad. `finish(column, sums)` is called once for each
-// channel. At most PLANES·SLAB numbers.
+// [PLANES][count][width], which each active thread has filled for its row and quad. `finish(column, sums)` is called once for
+// each channel. At most PLANES·SLAB numbers.
 template <int PLANES, typename T, typename Finish> DEVICE void sum_rows(T* room, const Rows& rows, const Finish& finish) {
     const int thread = threadIdx.x, width = rows.width, plane = rows.count * width;
     const int groups = width < THREADS ? THREADS / width : 1;
@@ -101,8 +101,9 @@ DEVICE int operator/(int n, Divisor d) {
     return int(quotient * d.by > uint32_t(n) ? quotient - 1 : quotient);
 }
 
-// Quads of an image as a block's stretch: blockIdx.x counts stretches of 1024 quads of numbers of each image, image by image. A warp
-// takes four times 32 quads in a row: a thread's k-th quad is 32·k behind its first, and lies inside the image if 32·k < left.
+// Quads of an image as a block's stretch: blockIdx.x counts stretches of 1024 quads of numbers of each image, image by image. A
+// warp takes four times 32 quads in a row: a thread's k-th quad is 32·k behind its first, and lies inside the image if 32·k <
+// left.
 constexpr int STRETCH = 4 * THREADS;
 struct Stretch {
     int image;
@@ -121,8 +122,7 @@ DEVICE Stretch stretch_of(int numbers) {
     s.left = s.end - s.quad;
     return s;
 }
-// A thread's quads of a list of images of `numbers` numbers.
-DEVICE uint64_t offset_of(const Stretch& s, int numbers) { return uint64_t(s.image) * numbers + 4 * s.quad; }
+// A thread's quads, from its first on; what lies outside counts as 0.
 DEVICE void load_quads(Float4 (&v)[4], const float* from, const Stretch& s) {
 #pragma unroll
     for (int k = 0; k < 4; k++) v[k] = 32 * k < s.left ? load4(from + 128 * k) : splat(0);

@@ -1,15 +1,22 @@
 // Values from their terms, with their codes; the 2×2 average; the gradients of values from their readers.
 //
-// Grids: (images · stretches, jobs), a stretch being 1024 quads (4096 numbers) of an image. 256 threads, four quads to a thread. Where a
-// job of the launch has a 3×3 average: dynamic shared memory as stage_numbers() says, the average's source with a row and a pixel on
-// either side. docs/cuda-maps.md has bytes.
+// Grids: (images · stretches, jobs), a stretch being 1024 quads (4096 numbers) of an image. 256 threads, four quads to a
+// thread. Where a job of the launch has a 3×3 average: dynamic shared memory for a stretch with a row and a pixel on either
+// side, as docs/cuda-maps.md says, which also has bytes.
 #include "maps.cuh"
 
 using namespace maps;
 
+// An image's.
+struct Size {
+    int height, width, channels;
+};
+DEVICE int numbers_of(const Size& size) { return size.height * size.width * size.channels; }
+
 // Numbers on either side of a stretch that 3×3 windows reach into.
-DEVICE int halo_of(int width, int channels) { return (width + 1) * channels; }
-// Copies what the windows of a stretch reach of an image's map into shared memory; returns the number of the image that lies first.
+DEVICE int halo_of(const Size& size) { return (size.width + 1) * size.channels; }
+// Copies what the windows of a stretch reach of an image's map into shared memory; returns the image's number that lies first
+// there.
 DEVICE int fill_stage(float* stage, const float* map, const Stretch& stretch, int halo) {
     const int begin = 4 * stretch.first - halo, end = 4 * (stretch.first + STRETCH) + halo, numbers = 4 * stretch.end;
     const int low = begin > 0 ? begin : 0, high = end < numbers ? end : numbers;
@@ -36,9 +43,10 @@ DEVICE Place place_of(int quad, Divisor quads, Divisor width) {
     return {y, pixel - y * int(width.by), 4 * (quad - pixel * int(quads.by))};
 }
 
-// The 3×3 average around a quad of a map, or its adjoint, which weighs each neighbour by the share that the average around it has.
-// `from` points at the quad.
-template <bool ADJOINT> DEVICE Float4 window(const float* from, const Place& at, int height, int width, int channels) {
+// The 3×3 average around a quad of a map, or its adjoint, which weighs each neighbour by the share that the average around it
+// has. `from` points at the quad.
+template <bool ADJOINT> DEVICE Float4 window(const float* from, const Place& at, const Size& size) {
+    const int height = size.height, width = size.width, channels = size.channels;
     Float4 total = splat(0);
 #pragma unroll 1
     for (int dy = -1; dy <= 1; dy++) {
@@ -57,10 +65,11 @@ template <bool ADJOINT> DEVICE Float4 window(const float* from, const Place& at,
     return total * splat(1.0f / float(rows * columns));
 }
 
-// Adds to each of a thread's sums what `term(quad, place)` is for its quad, one after the other: four at once would take twice the
-// registers.
-template <typename Term> DEVICE void add_in_turn(Float4 (&sums)[4], const Stretch& stretch, int width, int channels, const Term& term) {
-    const Divisor quads = divisor(channels / 4), columns = divisor(width);
+// Adds to each of a thread's sums what `term(quad, place)` is for its quad, one after the other: four at once would take twice
+// the registers.
+template <typename Term>
+DEVICE void add_in_turn(Float4 (&sums)[4], const Stretch& stretch, const Size& size, const Term& term) {
+    const Divisor quads = divisor(size.channels / 4), columns = divisor(size.width);
 #pragma unroll 1
     for (int k = 0; k < 4; k++) {
         const int quad = stretch.quad + 32 * k;
@@ -70,14 +79,13 @@ template <typename Term> DEVICE void add_in_turn(Float4 (&sums)[4], const Stretc
     }
 }
 
-// Adds windows of a map, staged in shared memory or, in the kernels for wide maps, read where it lies, through the cache. All threads
-// of the block take part.
+// Adds windows of a map, staged in shared memory or, in the kernels for wide maps, read where it lies, through the cache. All
+// threads of the block take part.
 template <bool ADJOINT, bool WIDE>
-DEVICE void add_windows(Float4 (&sums)[4], float* stage, const float* map, const Stretch& stretch, int height, int width, int channels) {
-    const float* from = WIDE ? map : stage - fill_stage(stage, map, stretch, halo_of(width, channels));
-    add_in_turn(sums, stretch, width, channels, [&](int quad, const Place& at) {
-        return window<ADJOINT>(from + 4 * quad, at, height, width, channels);
-    });
+DEVICE void add_windows(Float4 (&sums)[4], float* stage, const float* map, const Stretch& stretch, const Size& size) {
+    const float* from = WIDE ? map : stage - fill_stage(stage, map, stretch, halo_of(size));
+    add_in_turn(sums, stretch, size,
+                [&](int quad, const Place& at) { return window<ADJOINT>(from + 4 * quad, at, size); });
 }
 
 // The affine's rows, or a shift's, for the k-th quad; where channels repeat from quad to quad, those of the first stay.
@@ -122,16 +130,18 @@ DEVICE void store_code(uint32_t* code, const Float4 (&sums)[4], const Stretch& s
 #pragma unroll
     for (int k = 0; k < 4; k++) {
         const bool inside = 32 * k < stretch.left;
-        const Word4 words = {__ballot_sync(0xffffffffu, inside && sums[k].x > 0), __ballot_sync(0xffffffffu, inside && sums[k].y > 0),
-                             __ballot_sync(0xffffffffu, inside && sums[k].z > 0), __ballot_sync(0xffffffffu, inside && sums[k].w > 0)};
+        const Word4 words = {
+            __ballot_sync(0xffffffffu, inside && sums[k].x > 0), __ballot_sync(0xffffffffu, inside && sums[k].y > 0),
+            __ballot_sync(0xffffffffu, inside && sums[k].z > 0), __ballot_sync(0xffffffffu, inside && sums[k].w > 0)};
         if (lane == k) mine = words;
     }
     const int group = (stretch.quad - lane) / 32 + lane;
     if (lane < 4 && 32 * group < stretch.end) store4(code + 4 * group, mine);
 }
 
-template <bool WIDE> DEVICE void sum_terms(const NodeJob& job, float* stage, int images, int height, int width, int channels, int code_stride) {
-    const int numbers = height * width * channels;
+template <bool WIDE>
+DEVICE void sum_terms(const NodeJob& job, float* stage, int images, const Size& size, int code_stride) {
+    const int numbers = numbers_of(size), channels = size.channels;
     const Stretch stretch = stretch_of(numbers);
     if (stretch.image >= images) return;
     const uint64_t start = uint64_t(stretch.image) * numbers, own = start + 4 * stretch.quad;
@@ -141,23 +151,23 @@ template <bool WIDE> DEVICE void sum_terms(const NodeJob& job, float* stage, int
         const Term term = job.terms[i];
         if (term.kind == TERM_MAP) add_map(sums, term.x + own, term.affine, stretch, channels);
         if (term.kind == TERM_SHIFT) add_shift(sums, term.affine + channels, stretch, channels);
-        if (term.kind == TERM_POOL) add_windows<false, WIDE>(sums, stage, term.x + start, stretch, height, width, channels);
+        if (term.kind == TERM_POOL) add_windows<false, WIDE>(sums, stage, term.x + start, stretch, size);
     }
     if (job.value) store_quads(job.value + own, sums, stretch);
     if (job.code) store_code(job.code + uint64_t(stretch.image) * code_stride, sums, stretch);
 }
 
 // A value may overwrite one of its terms of kind MAP.
-// lint: registers<=80 LDG.128>=4 LDS.128>=3 STG.128>=5 VOTE>=16 dynamic=24576
-KERNEL(THREADS) node(const NodeJob* jobs, int images, int height, int width, int channels, int code_stride) {
+// lint: registers<=80 LDG.128>=4 LDS.128>=6 STG.128>=5 VOTE>=16 dynamic=24576
+KERNEL(THREADS, 3) node(const NodeJob* jobs, int images, int height, int width, int channels, int code_stride) {
     DYNAMIC_SHARED(float, stage);
-    sum_terms<false>(jobs[blockIdx.y], stage, images, height, width, channels, code_stride);
+    sum_terms<false>(jobs[blockIdx.y], stage, images, {height, width, channels}, code_stride);
 }
 EXPORT(node)
 
 // lint: registers<=80 LDG.128>=7 STG.128>=5 VOTE>=16
-KERNEL(THREADS) node_wide(const NodeJob* jobs, int images, int height, int width, int channels, int code_stride) {
-    sum_terms<true>(jobs[blockIdx.y], nullptr, images, height, width, channels, code_stride);
+KERNEL(THREADS, 3) node_wide(const NodeJob* jobs, int images, int height, int width, int channels, int code_stride) {
+    sum_terms<true>(jobs[blockIdx.y], nullptr, images, {height, width, channels}, code_stride);
 }
 EXPORT(node_wide)
 
@@ -185,10 +195,10 @@ KERNEL(THREADS) average2(const MapJob* jobs, int images, int height, int width, 
 EXPORT(average2)
 
 // A quarter of the gradient by the 2×2 average, of which an odd last row or column has no part.
-DEVICE Float4 half_of(const float* g, const Place& at, int height, int width, int channels) {
+DEVICE Float4 half_of(const float* g, const Place& at, const Size& size) {
     const int y = at.y / 2, x = at.x / 2;
-    if (y >= height / 2 || x >= width / 2) return splat(0);
-    return load4(g + (y * (width / 2) + x) * channels + at.channel) * splat(0.25f);
+    if (y >= size.height / 2 || x >= size.width / 2) return splat(0);
+    return load4(g + (y * (size.width / 2) + x) * size.channels + at.channel) * splat(0.25f);
 }
 
 // The gradients by all pixels of the map resized to 8×8 that repeat this one: i with i·size/8 = at.
@@ -211,7 +221,8 @@ DEVICE uint32_t positive_of(const float* value, const Stretch& stretch) {
     uint32_t bits = 0;
 #pragma unroll
     for (int k = 0; k < 4; k++) {
-        bits |= (uint32_t(v[k].x > 0) | uint32_t(v[k].y > 0) << 1 | uint32_t(v[k].z > 0) << 2 | uint32_t(v[k].w > 0) << 3) << 4 * k;
+        bits |= uint32_t(v[k].x > 0) << 4 * k | uint32_t(v[k].y > 0) << (4 * k + 1);
+        bits |= uint32_t(v[k].z > 0) << (4 * k + 2) | uint32_t(v[k].w > 0) << (4 * k + 3);
     }
     return bits;
 }
@@ -221,8 +232,8 @@ DEVICE Float4 masked(Float4 v, uint32_t bits) {
 }
 
 template <bool WIDE>
-DEVICE void sum_readers(const GradientJob& job, const Reader* readers, float* stage, int images, int height, int width, int channels) {
-    const int numbers = height * width * channels;
+DEVICE void sum_readers(const GradientJob& job, const Reader* readers, float* stage, int images, const Size& size) {
+    const int numbers = numbers_of(size), height = size.height, width = size.width, channels = size.channels;
     const Stretch stretch = stretch_of(numbers);
     if (stretch.image >= images) return;
     const uint64_t start = uint64_t(stretch.image) * numbers, own = start + 4 * stretch.quad;
@@ -246,16 +257,15 @@ DEVICE void sum_readers(const GradientJob& job, const Reader* readers, float* st
 #pragma unroll
             for (int k = 0; k < 4; k++) sums[k] = sums[k] + masked(g[k], counts >> 4 * k);
         }
-        if (kind == READER_POOL) add_windows<true, WIDE>(sums, stage, reader->g + start, stretch, height, width, channels);
+        if (kind == READER_POOL) add_windows<true, WIDE>(sums, stage, reader->g + start, stretch, size);
         if (kind == READER_HALF) {
             const float* g = reader->g + uint64_t(stretch.image) * (height / 2) * (width / 2) * channels;
-            add_in_turn(sums, stretch, width, channels,
-                        [&](int, const Place& at) { return half_of(g, at, height, width, channels); });
+            add_in_turn(sums, stretch, size, [&](int, const Place& at) { return half_of(g, at, size); });
         }
         if (kind == READER_NEAREST) {
             const float* g = reader->g + uint64_t(stretch.image) * 64 * channels;
             const Divisor rows = divisor(height), columns = divisor(width);
-            add_in_turn(sums, stretch, width, channels,
+            add_in_turn(sums, stretch, size,
                         [&](int, const Place& at) { return nearest_of(g, at, rows, columns, channels); });
         }
     }
@@ -263,17 +273,17 @@ DEVICE void sum_readers(const GradientJob& job, const Reader* readers, float* st
 }
 
 // A gradient may overwrite the g of one of its readers of kind SKIP or CONV.
-// lint: registers<=80 LDG.128>=8 LDS.128>=3 STG.128>=4 dynamic=24576
-KERNEL(THREADS)
+// lint: registers<=80 LDG.128>=8 LDS.128>=6 STG.128>=4 dynamic=24576
+KERNEL(THREADS, 3)
 node_gradient(const GradientJob* jobs, const Reader* readers, int images, int height, int width, int channels) {
     DYNAMIC_SHARED(float, stage);
-    sum_readers<false>(jobs[blockIdx.y], readers, stage, images, height, width, channels);
+    sum_readers<false>(jobs[blockIdx.y], readers, stage, images, {height, width, channels});
 }
 EXPORT(node_gradient)
 
 // lint: registers<=80 LDG.128>=11 STG.128>=4
-KERNEL(THREADS)
+KERNEL(THREADS, 3)
 node_gradient_wide(const GradientJob* jobs, const Reader* readers, int images, int height, int width, int channels) {
-    sum_readers<true>(jobs[blockIdx.y], readers, nullptr, images, height, width, channels);
+    sum_readers<true>(jobs[blockIdx.y], readers, nullptr, images, {height, width, channels});
 }
 EXPORT(node_gradient_wide)

@@ -1,7 +1,8 @@
 // BatchNorm on the statistics of the batch, forward and back, for maps of one shape.
 //
-// Grids: (parts, jobs, slabs of 1024 channels); norm_moments and norm_back_coefficients take (1, jobs, slabs). 256 threads, no dynamic
-// shared memory. A part's pixels are added up in f32 around a number near their mean, parts in f64. docs/cuda-maps.md has bytes.
+// Grids: (parts, jobs, slabs of 1024 channels); norm_moments and norm_back_coefficients take (1, jobs, slabs). 256 threads, no
+// dynamic shared memory. A part's pixels are added up in f32 around a number near their mean, parts in f64. docs/cuda-maps.md
+// has bytes.
 #include "maps.cuh"
 
 using namespace maps;
@@ -163,7 +164,7 @@ KERNEL(THREADS) norm_back_coefficients(const NormBackJob* jobs, int parts, int p
 }
 EXPORT(norm_back_coefficients)
 
-// lint: registers<=80 LDG.128>=8 STG.128>=4
+// lint: registers<=64 LDG.128>=8 STG.128>=4
 // y ← a·g + b·(y − mean) + c.
 KERNEL(THREADS) norm_back_apply(const NormBackJob* jobs, int pixels, int channels) {
     const Rows rows = rows_of(channels);
@@ -185,9 +186,11 @@ KERNEL(THREADS) norm_back_apply(const NormBackJob* jobs, int pixels, int channel
             of_y[k] = pixel < count ? load4(y + pixel * channels) : splat(0);
         }
 #pragma unroll
+        for (int k = 0; k < 4; k++) of_y[k] = fused(a, of_g[k], fused(b, of_y[k] - mean, c));
+#pragma unroll
         for (int k = 0; k < 4; k++) {
             const int pixel = first + k * rows.count;
-            if (pixel < count) store4(y + pixel * channels, fused(a, of_g[k], fused(b, of_y[k] - mean, c)));
+            if (pixel < count) store4(y + pixel * channels, of_y[k]);
         }
     }
 }

@@ -1,7 +1,7 @@
 // SGD with momentum and weight decay, for lists of trained numbers of any lengths.
 //
-// Grid: (numbers of the longest list / 1024, rounded up, jobs), 256 threads, four numbers a thread. Bytes for each number: 16, and 4 for each
-// part of its gradient.
+// Grid: (numbers of the longest list / 1024, rounded up, jobs), 256 threads, four numbers a thread. Bytes for each number: 16,
+// and 4 for each part of its gradient.
 #include "maps.cuh"
 
 using namespace maps;
