@@ -16,8 +16,11 @@ const JOBS: usize = 2;
 /// Which of the two libraries.
 struct Build {
     name: &'static str,
+    /// Folders of the emulator's sources.
+    folders: &'static [&'static str],
     emulator: Vec<String>,
     kernels: Vec<String>,
+    kernel_kind: Kind,
 }
 
 /// One source to compile.
@@ -25,8 +28,16 @@ struct Job {
     source: PathBuf,
     object: PathBuf,
     flags: Vec<String>,
-    /// Kernels may fail to compile.
-    kernel: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Emulator,
+    /// May fail to compile.
+    Kernel,
+    /// As a kernel, with unused bytes behind every static array.
+    CheckedKernel,
 }
 
 fn main() -> Result<(), String> {
@@ -41,18 +52,18 @@ fn main() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=CXX");
     let compiler = env::var("CXX").unwrap_or_else(|_| "g++".into());
     let include = [format!("-I{}", sources.display()), format!("-I{}", kernels.display())];
-    let mut kernel_sources = files(&kernels, "cu")?;
-    kernel_sources.extend(files(&folder.join("test_kernels"), "cu")?);
+    let mut kernel_sources = files(&kernels, "cu");
+    kernel_sources.extend(files(&folder.join("test_kernels"), "cu"));
 
     let mut failures = String::new();
     for build in builds(&compiler)? {
         let objects = out.join(build.name);
         fs::create_dir_all(&objects).map_err(|e| format!("{}: {e}.", objects.display()))?;
         let mut jobs = VecDeque::new();
-        for source in cpp_files(&sources)? {
+        for source in build.folders.iter().flat_map(|folder| files(&sources.join(folder), "cpp")) {
             let object = objects.join(stem(&source)).with_extension("o");
             let flags = [&include[..], &build.emulator].concat();
-            jobs.push_back(Job { source, object, flags, kernel: false });
+            jobs.push_back(Job { source, object, flags, kind: Kind::Emulator });
         }
         for source in &kernel_sources {
             for capability in CAPABILITIES {
@@ -61,7 +72,7 @@ fn main() -> Result<(), String> {
                 write_if_new(&wrapper, &wrap(source))?;
                 let flags = [&include[..], &build.kernels, &[format!("-DCAPABILITY={capability}")]].concat();
                 let object = objects.join(format!("kernel_{name}.o"));
-                jobs.push_back(Job { source: wrapper, object, flags, kernel: true });
+                jobs.push_back(Job { source: wrapper, object, flags, kind: build.kernel_kind });
             }
         }
         let (compiled, failed) = compile(&compiler, jobs)?;
@@ -86,25 +97,12 @@ fn stem(path: &Path) -> String {
 }
 
 /// Files of a folder with an extension, by name.
-fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     found.retain(|path| path.extension().is_some_and(|e| e == extension));
     found.sort();
-    Ok(found)
-}
-
-/// The emulator's own sources, in its folder and one level below.
-fn cpp_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut found = files(folder, "cpp")?;
-    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}.", folder.display()))?;
-    let mut folders: Vec<_> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    for inner in folders {
-        found.extend(files(&inner, "cpp")?);
-    }
-    Ok(found)
+    found
 }
 
 fn builds(compiler: &str) -> Result<[Build; 2], String> {
@@ -130,13 +128,17 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
     Ok([
         Build {
             name: "plain",
+            folders: &["", "driver"],
             emulator: texts(&[&common, emulator, &vectors]),
             kernels: texts(&[&common, &kernel, optimised, &vectors]),
+            kernel_kind: Kind::Kernel,
         },
         Build {
             name: "checked",
+            folders: &["", "driver", "checker"],
             emulator: texts(&[&common, emulator, &vectors, checked]),
-            kernels: texts(&[&common, &kernel, checked, &["-O1", "-fsanitize=thread"]]),
+            kernels: texts(&[&common, &kernel, checked, &["-O1", "-fsanitize=thread", "-fdata-sections"]]),
+            kernel_kind: Kind::CheckedKernel,
         },
     ])
 }
@@ -203,41 +205,69 @@ fn compile(compiler: &str, jobs: VecDeque<Job>) -> Result<(Vec<PathBuf>, String)
 
 /// None: the object is there. Some: why the kernel was left out.
 fn compile_one(compiler: &str, job: &Job) -> Result<Option<String>, String> {
-    let command_file = job.object.with_extension("flags");
+    // Written before the compiler reads anything: what changes later is newer.
+    let started = job.object.with_extension("flags");
     let flags = job.flags.join("\n");
-    if up_to_date(&job.object) && fs::read_to_string(&command_file).is_ok_and(|old| old == flags) {
-        return Ok(None);
-    }
-    let output = Command::new(compiler)
-        .args(&job.flags)
-        .args(["-MMD", "-c", "-x", "c++"])
-        .arg(&job.source)
-        .arg("-o")
-        .arg(&job.object)
-        .output()
-        .map_err(|e| missing(compiler, &e))?;
-    if output.status.success() {
-        write_if_new(&command_file, &flags)?;
+    if fs::read_to_string(&started).is_ok_and(|old| old == flags) && up_to_date(&job.object, &started) {
         return Ok(None);
     }
     let _ = fs::remove_file(&job.object);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    if job.kernel {
-        return Ok(Some(text));
+    fs::write(&started, &flags).map_err(|e| format!("{}: {e}.", started.display()))?;
+    let assembly = job.object.with_extension("s");
+    let (action, target) = if job.kind == Kind::CheckedKernel { ("-S", &assembly) } else { ("-c", &job.object) };
+    let run = |command: &mut Command| -> Result<Option<String>, String> {
+        let output = command.output().map_err(|e| missing(compiler, &e))?;
+        Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let mut command = Command::new(compiler);
+    command.args(&job.flags).args(["-MMD", action, "-x", "c++"]).arg(&job.source).arg("-o").arg(target);
+    let mut failure = run(&mut command)?;
+    if job.kind == Kind::CheckedKernel && failure.is_none() {
+        let text = fs::read_to_string(&assembly).map_err(|e| format!("{}: {e}.", assembly.display()))?;
+        fs::write(&assembly, with_guards(&text)).map_err(|e| format!("{}: {e}.", assembly.display()))?;
+        failure = run(Command::new(compiler).arg("-c").arg(&assembly).arg("-o").arg(&job.object))?;
     }
-    Err(format!("'{compiler}' could not compile {}:\n{text}", job.source.display()))
+    match failure {
+        Some(text) if job.kind == Kind::Emulator => {
+            Err(format!("'{compiler}' could not compile {}:\n{text}", job.source.display()))
+        }
+        other => Ok(other),
+    }
 }
 
-/// Whether an object is newer than all that the compiler noted as read for it.
-fn up_to_date(object: &Path) -> bool {
+/// Adds 64 unused bytes behind every zero-initialised variable, whose size the symbol table still tells: the checker finds an
+/// access past a shared array's end.
+fn with_guards(assembly: &str) -> String {
+    let mut inside = false;
+    let mut text = String::with_capacity(assembly.len());
+    for line in assembly.lines() {
+        let word = line.trim_start();
+        if word.starts_with(".section") || word.starts_with(".text") || word.starts_with(".data") {
+            inside = word.starts_with(".section") && word.contains(".bss.");
+        }
+        let bytes = word.strip_prefix(".zero").and_then(|bytes| bytes.trim().parse::<u64>().ok());
+        match bytes {
+            Some(bytes) if inside => text.push_str(&format!("\t.zero\t{}\n", bytes + 64)),
+            _ => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// Whether an object is there and nothing that the compiler noted as read for it has changed since it started.
+fn up_to_date(object: &Path, started: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let Ok(notes) = fs::read_to_string(object.with_extension("d")) else { return false };
-    let made = time(object);
     let Some((_, read)) = notes.split_once(": ") else { return false };
-    read.split_whitespace().filter(|word| *word != "\\").all(|path| {
-        let changed = time(Path::new(path));
-        changed != SystemTime::UNIX_EPOCH && changed < made
-    })
+    let started = time(started);
+    object.exists()
+        && read.split_whitespace().filter(|word| *word != "\\").all(|path| {
+            let changed = time(Path::new(path));
+            changed != SystemTime::UNIX_EPOCH && changed < started
+        })
 }
 
 /// Links a library. Its SONAME is the first name that cudarc looks for, so that a library which is loaded already is found by it

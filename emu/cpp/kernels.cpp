@@ -58,12 +58,16 @@ LaunchResult launch(const LaunchSpecification& specification) {
     uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
     processor->begin_launch(*specification.kernel, specification.arguments, grid, specification.block, specification.shared_bytes,
                            specification.order);
+    checker::begin_launch(specification.card);
     bool reverse = specification.order.kind == OrderKind::Reverse;
     for (uint64_t i = 0; i < blocks && !processor->failed(); ++i) {
         processor->run_block(reverse ? blocks - 1 - i : i);
     }
     result.counts = processor->counts();
-    result.failure = processor->failure();
+    result.failure = checker::end_launch();
+    if (!processor->failure().empty()) {
+        result.failure += (result.failure.empty() ? "" : "\n") + processor->failure();
+    }
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
 }

@@ -1,5 +1,7 @@
 #include "memory.hpp"
-#include "shadow.hpp"
+#if EMULATOR_CHECKED
+#include "checker/bits.hpp"
+#endif
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -31,7 +33,7 @@ uintptr_t allocate(uint32_t card, size_t bytes) {
     buffer.card = card;
 #if EMULATOR_CHECKED
     buffer.initialised.assign((bytes + 7) / 8, 0);
-    buffer.shadow = new_shadow(bytes);
+    buffer.shadow = std::make_unique<Shadow>(bytes);
 #endif
     return address;
 }
@@ -42,22 +44,20 @@ bool release(uintptr_t address) {
     if (found == buffers().end()) {
         return false;
     }
-#if EMULATOR_CHECKED
-    free_shadow(found->second.shadow, found->second.bytes);
-#endif
     buffers().erase(found);
     std::free(reinterpret_cast<void*>(address - GUARD));
     return true;
 }
 
-Buffer* buffer_at(uintptr_t address) {
+Buffer* buffer_before(uintptr_t address) {
     std::lock_guard<std::mutex> lock(buffers_mutex);
     auto after = buffers().upper_bound(address);
-    if (after == buffers().begin()) {
-        return nullptr;
-    }
-    Buffer& buffer = std::prev(after)->second;
-    return address - buffer.address < buffer.bytes ? &buffer : nullptr;
+    return after == buffers().begin() ? nullptr : &std::prev(after)->second;
+}
+
+Buffer* buffer_at(uintptr_t address) {
+    Buffer* buffer = buffer_before(address);
+    return buffer && address - buffer->address < buffer->bytes ? buffer : nullptr;
 }
 
 bool holds(uint32_t card, uintptr_t address, size_t bytes) {

@@ -2,7 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#if EMULATOR_CHECKED
+#include "checker/shadow.hpp"
+#include <memory>
 #include <vector>
+#endif
 
 namespace emulated {
 
@@ -11,9 +15,9 @@ struct Buffer {
     size_t bytes;
     uint32_t card;
 #if EMULATOR_CHECKED
-    // One bit for each byte, set once it is written.
-    std::vector<uint8_t> initialised;
-    struct Shadow* shadow;
+    std::vector<uint8_t> initialised;  // one bit for each byte, set once it is written
+    std::unique_ptr<Shadow> shadow;
+    std::vector<uint8_t> sectors_read, sectors_written;  // by a launch that is profiled
 #endif
 };
 
@@ -22,6 +26,8 @@ uintptr_t allocate(uint32_t card, size_t bytes);
 bool release(uintptr_t address);
 // The buffer that holds an address, or null.
 Buffer* buffer_at(uintptr_t address);
+// The buffer that begins last before an address, or null.
+Buffer* buffer_before(uintptr_t address);
 // Whether `bytes` from an address on lie in one buffer of a card.
 bool holds(uint32_t card, uintptr_t address, size_t bytes);
 // The host wrote these bytes.

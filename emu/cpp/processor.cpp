@@ -12,8 +12,6 @@ Place* place;
 BlockPlace block_place;
 Multiprocessor* processor;
 
-constexpr size_t SHARED_GUARD = 1024;
-
 Multiprocessor::Multiprocessor() : threads_(new Thread[MAX_THREADS]()) {
     stacks_ = map_stacks(MAX_THREADS);
     shared_allocation_ = static_cast<unsigned char*>(std::aligned_alloc(1024, (MAX_SHARED + 2 * SHARED_GUARD + 1023) / 1024 * 1024));
@@ -44,6 +42,7 @@ void Multiprocessor::begin_launch(const Kernel& kernel, void* const* arguments, 
     order_ = order;
     random_ = order.seed;
     shared_bytes_ = shared_bytes;
+    failed_ = false;
     failure_.clear();
     counts_ = {};
     thread_count_ = block.x * block.y * block.z;
@@ -81,7 +80,7 @@ void Multiprocessor::run_block(uint64_t block) {
     live_ = thread_count_;
     waiting_ = 0;
     current_warp_ = order_.kind == OrderKind::Reverse ? warp_count_ - 1 : 0;
-    checker::begin_block(*this);
+    checker::begin_block();
     run_threads();
     checker::end_block();
     ++counts_.blocks;
@@ -96,10 +95,10 @@ void Multiprocessor::run_threads() {
     emulated_switch_stacks(&main_stack_pointer_, first->stack_pointer);
     running_ = nullptr;
     place = nullptr;
-    if (live_ && failure_.empty()) {
+    if (live_ && !failed_) {
         report_deadlock();
     }
-    if (!failure_.empty()) {
+    if (failed_) {
         for (uint32_t i = 0; i < thread_count_; ++i) {
             threads_[i].copies.clear();
         }
@@ -225,6 +224,11 @@ void Multiprocessor::finish(Thread& thread) {
 
 void Multiprocessor::stop(const std::string& what) {
     failure_ = what;
+    abandon();
+}
+
+void Multiprocessor::abandon() {
+    failed_ = true;
     void* abandoned;
     emulated_switch_stacks(&abandoned, main_stack_pointer_);
     __builtin_unreachable();

@@ -12,6 +12,8 @@ constexpr uint32_t WARP = 32;
 constexpr uint32_t MAX_THREADS = 1024;
 constexpr uint32_t MAX_WARPS = MAX_THREADS / WARP;
 constexpr size_t MAX_SHARED = 227 * 1024;
+// Unused bytes before and after a block's dynamic shared memory.
+constexpr size_t SHARED_GUARD = 1024;
 
 // A copy from global to shared memory that is under way.
 struct Copy {
@@ -78,11 +80,15 @@ public:
     void copies_wait(Thread& thread, int groups);
     // Ends the launch with a message about the running thread; does not return.
     [[noreturn]] void fail(const std::string& what, const void* site);
+    // Ends the launch without a message.
+    [[noreturn]] void abandon();
 
     Thread& running() { return *running_; }
     bool in_kernel() const { return running_ != nullptr; }
     const Kernel& kernel() const { return *kernel_; }
-    bool failed() const { return !failure_.empty(); }
+    Thread& thread(uint32_t index) { return threads_[index]; }
+    uint32_t thread_count() const { return thread_count_; }
+    bool failed() const { return failed_; }
     const std::string& failure() const { return failure_; }
     const Counts& counts() const { return counts_; }
     uint64_t block_number() const { return block_number_; }
@@ -130,6 +136,7 @@ private:
     unsigned char* shared_allocation_ = nullptr;
     unsigned char* shared_ = nullptr;
     size_t shared_bytes_ = 0;
+    bool failed_ = false;
     std::string failure_;
     Counts counts_{};
 };

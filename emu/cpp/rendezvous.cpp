@@ -124,6 +124,7 @@ void Multiprocessor::report_deadlock() {
     }
     const Index3& block = block_place.block;
     std::snprintf(text, sizeof text, "deadlock: kernel %s, block (%u, %u, %u): ", kernel_->name, block.x, block.y, block.z);
+    failed_ = true;
     failure_ = text;
     const char* separator = "";
     for (const auto& [what, count] : places) {
