@@ -46,12 +46,18 @@ pub struct ScoreArguments {
     /// Channels, cells per stage and classes are read off the shapes.
     #[arg(long, value_name = "FILE", help_heading = "Network and images")]
     weights: Option<PathBuf>,
-    /// Cells scored at a time; changes no result [default: sixteen for each thread]
+    /// Cells scored at a time; changes no result [default: sixteen for each thread, 512 on a card]
     ///
     /// CSV and JSON Lines on stdout are written after each chunk. With utopian all cells are scored at once, for it compares
     /// them.
     #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Device")]
     chunk: Option<usize>,
+    /// Go on with the sweep that FILE of -o holds the begin of: its records are kept and the rest is computed
+    ///
+    /// For --format jsonl or csv. The options and the cells must be those that the file was begun with; without the file, the sweep
+    /// begins.
+    #[arg(long, requires = "output", help_heading = "Output")]
+    resume: bool,
     #[command(flatten)]
     output: OutputArguments,
     #[command(flatten)]
@@ -102,8 +108,16 @@ impl ScoreArguments {
             _ if measures.contains(&Measure::Utopian) => Some(cells.len().max(1)),
             chunk => chunk,
         };
+        if self.resume && measures.contains(&Measure::Utopian) {
+            return Err(Error::options(
+                "--resume",
+                "measures of single cells",
+                "utopian, which compares all cells of a call",
+                "Leave utopian out of --measures, or --resume.",
+            ));
+        }
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
-        Ok(ScoreJob { cells, measures, options, chunk, accuracies, output: self.output })
+        Ok(ScoreJob { cells, measures, options, chunk, resume: self.resume, accuracies, output: self.output })
     }
 }
 
@@ -113,6 +127,7 @@ pub struct ScoreJob {
     measures: Vec<Measure>,
     options: Options,
     chunk: Option<usize>,
+    resume: bool,
     accuracies: Accuracies,
     output: OutputArguments,
 }
@@ -123,14 +138,25 @@ impl ScoreJob {
         let output = Output::open(self.output.output.as_deref(), true)?;
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
+        let finished = match &self.output.output {
+            Some(path) if self.resume => {
+                report::finished(path, self.output.format, &engine, &self.measures, &self.cells)?
+            }
+            _ => report::Finished::default(),
+        };
         let steps = self.cells.len() * self.options.repeats.saturating_mul(self.passes());
         let progress = Progress::new(steps, self.output.quiet);
         let columns = Columns::new(&self.measures, self.options.repeats);
         let mut report = ScoreReport::new(self.output.format, columns, output);
 
         engine.device_note().into_iter().for_each(|note| progress.note(note));
+        let rest = &self.cells[finished.count..];
+        if finished.count > 0 {
+            progress.note(&format!("{} of {} cells are there already.", finished.count, self.cells.len()));
+            report.resume(finished)?;
+        }
         let mut failure = None;
-        for chunk in self.cells.chunks(self.chunk.unwrap_or(engine.cells_at_a_time())) {
+        for chunk in rest.chunks(self.chunk.unwrap_or(engine.cells_at_a_time())) {
             progress.describe(format!("{} of {} cells", report.count(), self.cells.len()));
             match engine.score(chunk, &self.measures, &progress) {
                 Ok(records) => progress.aside(|| report.add(records))?,

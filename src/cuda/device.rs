@@ -93,8 +93,8 @@ impl Device {
         let cards = probe::cards().map_err(|reason| refused(number, reason))?;
         let count = cards.len();
         let Some(card) = cards.into_iter().nth(number) else {
-            let noun = if count == 1 { "card" } else { "cards" };
-            return Err(refused(number, format!("there are only {count} {noun}, numbered from 0")));
+            let cards = if count == 1 { "is only 1 card".to_string() } else { format!("are only {count} cards") };
+            return Err(refused(number, format!("there {cards}, numbered from 0")));
         };
         let (capability, driver) = (card.capability, card.driver);
         let image = match images::choose(capability, driver) {
@@ -250,7 +250,7 @@ impl Device {
         Error::Device {
             asked: format!("cuda:{}", self.card.number),
             reason: format!("{doing} failed: the driver says {}", reason(error)),
-            remedy: "Finished cells are kept. Run again for the rest, with --device cpu if it happens again."
+            remedy: "What was finished is kept: run again, with --resume for a sweep; with --device cpu if it happens again."
                 .to_string(),
         }
     }

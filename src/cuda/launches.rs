@@ -57,9 +57,9 @@ pub fn weight_gradient(
 ) {
     let parts = strips(shape.images as usize, shape.height as usize, shape.width as usize).div_ceil(STRIPS_OF_PART);
     let blocks = (shape.inputs / 16 * (shape.outputs / 16)) as usize;
-    let grid = Grid { blocks: [parts, 0, blocks], threads: THREADS, shared: 0 };
+    let (name, threads) = if precision == Precision::F32 { ("f32", 256) } else { ("tf32x3", 128) };
+    let grid = Grid { blocks: [parts, 0, blocks], threads, shared: 0 };
     let arguments = [Argument::Shape(shape), Argument::Number(STRIPS_OF_PART as i32)];
-    let name = if precision == Precision::F32 { "f32" } else { "tf32x3" };
     program.launch(format!("weight_gradient{kernel}_{name}"), grid, jobs, &arguments);
 }
 

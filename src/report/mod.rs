@@ -13,6 +13,7 @@ mod metadata;
 mod number;
 mod output;
 mod record;
+mod resume;
 mod score;
 mod search;
 
@@ -24,5 +25,6 @@ pub use measures::{definition, direction, draws, title};
 pub use metadata::{score_metadata, search_metadata, SearchSetting};
 pub use output::{remove_unfinished, Output};
 pub use record::Columns;
+pub use resume::{finished, Finished};
 pub use score::{ScoreReport, Screen};
 pub use search::{Run, SearchReport};

@@ -1,7 +1,7 @@
 //! Scored cells, in every format.
 
 use super::grid::{pairs, Align, Grid};
-use super::{json, measures, number, Columns, Format, Output};
+use super::{json, measures, number, Columns, Finished, Format, Output};
 use crate::engine::Record;
 use crate::error::{Error, Result};
 use crate::input::Dataset;
@@ -30,6 +30,13 @@ impl ScoreReport {
     /// A report into an open output.
     pub fn new(format: Format, columns: Columns, output: Output) -> ScoreReport {
         ScoreReport { format, columns, output, kept: Vec::new(), count: 0 }
+    }
+
+    /// Begins with the finished records of an earlier sweep.
+    pub fn resume(&mut self, finished: Finished) -> Result<()> {
+        self.count = finished.count;
+        self.output.write(&finished.text)?;
+        self.output.flush()
     }
 
     /// Records so far.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod cards;
 mod explain;
 mod formats;
 mod output;
@@ -13,10 +14,10 @@ use assert_cmd::Command;
 use serde_json::Value;
 use std::path::Path;
 
-/// The program, in a folder of its own choosing and without a table from the environment.
+/// The program, in a folder of its own choosing, without a table from the environment and without cards.
 fn etnas(arguments: &[&str]) -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("etnas-fast");
-    command.env_remove("ETNAS_TABLE").args(arguments);
+    command.env_remove("ETNAS_TABLE").env("CUDA_VISIBLE_DEVICES", "").args(arguments);
     command
 }
 

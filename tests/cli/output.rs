@@ -178,3 +178,52 @@ mod unix {
         assert!(!runs.is_empty() && runs.iter().enumerate().all(|(i, run)| run["run"] == i), "{} runs", runs.len());
     }
 }
+
+#[test]
+fn resume_keeps_what_is_there_and_refuses_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["jsonl", "csv"] {
+        let path = folder.path().join(format);
+        let file = path.to_str().unwrap();
+        let sweep = |cells: &[&'static str], more: &[&'static str]| {
+            let fixed = ["--measures", "degree,params", "--quiet", "--format", format, "-o", file];
+            let mut command = etnas(&[&["score"], cells, &fixed, more].concat());
+            let output = command.output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
+        let whole = std::fs::read_to_string(&path).unwrap();
+        // The begin, with a mark that a second computation would not make.
+        assert_eq!(sweep(&["5", "10"], &[]), (Some(0), String::new()));
+        let begun = std::fs::read_to_string(&path).unwrap().replace("null", "null ");
+        std::fs::write(&path, &begun).unwrap();
+        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
+        let resumed = std::fs::read_to_string(&path).unwrap();
+        assert!(resumed.starts_with(&begun), "{resumed}");
+        assert_eq!(resumed.lines().last(), whole.lines().last());
+        // Again, with nothing left to do.
+        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), resumed);
+
+        for (cells, more, part) in [
+            (&["5", "11", "1462"][..], &["--resume"][..], "begins with the cells asked for"),
+            (&["5"], &["--resume"], "begins with the cells asked for"),
+            (&["5", "10", "1462"], &["--resume", "--seed", "4"], "configuration.seeds"),
+        ] {
+            let (code, errors) = sweep(cells, more);
+            assert_eq!((code, errors.lines().count()), (Some(2), 1), "{errors}");
+            assert!(errors.contains("--resume") && errors.contains(part), "{errors}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), resumed, "a refusal changed the file");
+        }
+        std::fs::write(&path, "no record\n").unwrap();
+        let (code, errors) = sweep(&["5", "10"], &["--resume"]);
+        assert_eq!((code, errors.lines().count()), (Some(2), 1), "{errors}");
+    }
+    let refused = etnas(&["score", "5", "--measures", "degree", "--resume"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let table = folder.path().join("table");
+    let arguments = ["score", "5", "--measures", "degree", "--resume", "-o", table.to_str().unwrap()];
+    let refused = etnas(&arguments).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("jsonl or csv"));
+}
