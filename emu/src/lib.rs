@@ -7,6 +7,7 @@
 mod card;
 pub mod faults;
 mod library;
+pub mod profile;
 
 use std::path::Path;
 

@@ -52,6 +52,15 @@ pub(crate) struct Functions {
     pub fail_launch: unsafe extern "C" fn(u64) -> i32,
     pub fail_capture: unsafe extern "C" fn(i32) -> i32,
     pub last_failure: unsafe extern "C" fn(*mut c_char, usize) -> i32,
+    /// In the checked build only.
+    pub profile: Option<ProfileFunctions>,
+}
+
+/// The checked build's functions for profiles.
+#[derive(Clone, Copy)]
+pub(crate) struct ProfileFunctions {
+    pub start: unsafe extern "C" fn() -> i32,
+    pub text: unsafe extern "C" fn(*mut c_char, usize) -> usize,
 }
 
 /// What the compiler said of kernels that are missing because they did not compile.
@@ -86,6 +95,11 @@ pub(crate) fn activated() -> Result<&'static Functions, String> {
     functions(*build)
 }
 
+/// The functions for profiles.
+pub(crate) fn profile() -> Result<ProfileFunctions, String> {
+    functions(Build::Checked)?.profile.ok_or_else(|| "The emulator's library has no profile.".into())
+}
+
 /// See [`crate::activate`].
 pub(crate) fn activate(build: Build) -> Result<(), String> {
     functions(build)?;
@@ -103,7 +117,7 @@ fn load(build: Build) -> Result<Functions, String> {
     let failed = |e: libloading::Error| format!("The emulator {} cannot be loaded: {e}.", path.display());
     // SAFETY: the library is the one this crate's build script made. Its constructors only list kernels.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.map_err(failed)?;
-    // SAFETY: the types are those of cpp/api.cpp and cpp/driver/fault_calls.cpp.
+    // SAFETY: the types are those of cpp/api.cpp, cpp/driver/fault_calls.cpp and cpp/checker/profile.cpp.
     unsafe {
         let functions = Functions {
             allocate: *library.get(b"emulator_allocate\0").map_err(failed)?,
@@ -118,6 +132,13 @@ fn load(build: Build) -> Result<Functions, String> {
             fail_launch: *library.get(b"emulator_fail_launch\0").map_err(failed)?,
             fail_capture: *library.get(b"emulator_fail_capture\0").map_err(failed)?,
             last_failure: *library.get(b"emulator_last_failure\0").map_err(failed)?,
+            profile: match build {
+                Build::Plain => None,
+                Build::Checked => Some(ProfileFunctions {
+                    start: *library.get(b"emulator_profile_start\0").map_err(failed)?,
+                    text: *library.get(b"emulator_profile_text\0").map_err(failed)?,
+                }),
+            },
         };
         std::mem::forget(library);
         Ok(functions)
