@@ -310,8 +310,9 @@ fn a_deep_network_stays_in_range() {
     let mut random = Random::new();
     let card = Card::new(75, Build::Plain, Order::Forward);
     let size = Size { height: 4, width: 4, channels: 16 };
-    // Layer by layer 2^shift times the last map, its average and the map before: the host sees no exponent on the way.
-    for shift in [-20, 20] {
+    // Layer by layer 2^shift times the last map, `copies` of it, its average and the map before. The host sees no exponent on the way, and
+    // copies make the numbers grow, not the exponents, to 2^140 if no one took their powers of two out.
+    for (shift, copies) in [(-20, 1), (20, 1), (15, 14)] {
         const LAYERS: usize = 40;
         let first = Given::new(size, MAP, 0, 0, &mut random);
         let maps: Vec<Memory<f32>> = (0..=LAYERS).map(|_| card.poisoned(size.len())).collect();
@@ -325,8 +326,8 @@ fn a_deep_network_stays_in_range() {
             };
             let list = match layer {
                 0 => vec![term(1, 0, MAP)],
-                1 => vec![term(1, shift, MAP), term(1, shift, POOL)],
-                _ => vec![term(1, shift, MAP), term(1, shift, POOL), term(2, shift, MAP)],
+                1 => [vec![term(1, shift, MAP); copies], vec![term(1, shift, POOL)]].concat(),
+                _ => [vec![term(1, shift, MAP); copies], vec![term(1, shift, POOL), term(2, shift, MAP)]].concat(),
             };
             let terms = card.upload(&list);
             let job = MixJob {
@@ -350,7 +351,7 @@ fn a_deep_network_stays_in_range() {
                     given.plain(size).into_iter().map(|v| v * most * power(shift)).collect()
                 };
                 let last = &truth[layer - 1];
-                let mut next = scaled(last, MAP);
+                let mut next: Vec<f64> = scaled(last, MAP).iter().map(|x| x * copies as f64).collect();
                 next.iter_mut().zip(scaled(last, POOL)).for_each(|(sum, x)| *sum += x);
                 if layer > 1 {
                     next.iter_mut().zip(&truth[layer - 2]).for_each(|(sum, x)| *sum += x * power(shift));
@@ -426,7 +427,7 @@ fn layers(weights: usize, parts: usize, random: &mut Random) -> Vec<Layer> {
         for kind in 0..4 {
             let mut draw = || match (kind, random.below(5)) {
                 (3, _) | (2, 0) => 0.0,
-                (1, _) => (power(random.below(90) as i32 - 60) * (1.0 + random.unit())) as f32,
+                (1, _) => (power(random.below(150) as i32 - 125) * (1.0 + random.unit())) as f32,
                 _ => 0.5 + random.unit() as f32,
             };
             let parts = (0..parts).map(|_| (0..weights).map(|_| draw()).collect()).collect();
