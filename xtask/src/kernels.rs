@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
-use crate::nvrtc::{Target, OPTIONS};
+use crate::nvrtc::{Nvrtc, Output, Target, OPTIONS};
 use crate::sources::Sources;
-use crate::{manifest, named, root, toolchain, unit, Options};
+use crate::{manifest, named, parallel, root, toolchain, unit, Options};
 
 /// What is shipped: machine code for each generation the kernels know, PTX for what comes after them. 8.7 (Orin) takes 8.6's.
 const TARGETS: [Target; 7] = [
@@ -18,36 +19,105 @@ const TARGETS: [Target; 7] = [
     Target::Cubin(90),
 ];
 const MANIFEST: &str = "MANIFEST";
+/// How often a target is compiled at most. NVRTC 12.4 orders some things by address: now and then (one program of 20, all kernels
+/// together) it merges loads otherwise than usual. What is written was made twice; what is compared may take several attempts.
+const ATTEMPTS: usize = 8;
 
 pub fn run(options: &Options) -> Result<(), String> {
-    let nvrtc = toolchain::nvrtc(options)?;
     let sources = Sources::read(&root().join("kernels"))?;
+    match (is_current(&sources), options.check) {
+        (true, false) => {
+            println!("kernels/prebuilt is up to date.");
+            return Ok(());
+        }
+        (false, true) => {
+            return Err(
+                "kernels/prebuilt/MANIFEST is not that of the sources and of the files beside it. Run `cargo xtask kernels` and commit \
+                 what it writes."
+                    .into(),
+            )
+        }
+        _ => {}
+    }
+    let nvrtc = toolchain::nvrtc(options)?;
+    let results = parallel::map(&TARGETS, |target| {
+        let committed = if options.check { fs::read(folder().join(file_name(*target))).ok() } else { None };
+        compile(&nvrtc, &sources, *target, committed)
+    })?;
     let mut outputs = BTreeMap::new();
     let mut version = None;
-    for target in TARGETS {
-        let output = sources.compile(&nvrtc, target, &[])?;
+    for (target, (output, bytes)) in TARGETS.iter().zip(results) {
         if !output.log.trim().is_empty() {
             eprintln!("{}:\n{}", target.architecture(), output.log.trim_end());
         }
         version = version.or_else(|| build_version(&output.ptx));
-        let (extension, bytes) = match target {
-            Target::Ptx(_) => ("ptx", output.ptx.into_bytes()),
-            Target::Cubin(_) => ("cubin", output.cubin),
-        };
-        outputs.insert(format!("{}.{}.{extension}", unit::NAME, target.architecture()), bytes);
+        outputs.insert(file_name(*target), bytes);
     }
     let version = version.ok_or("NVRTC's PTX does not tell the compiler's version.")?;
-    let manifest = manifest::render(
-        &version,
-        &OPTIONS,
-        sources.iter().map(|(name, text)| (name, text.as_bytes())),
-        outputs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
-    );
+    let manifest = manifest(&version, &sources, &outputs);
     outputs.insert(MANIFEST.into(), manifest.into_bytes());
     if options.check {
         compare(&outputs)
     } else {
         write(&outputs)
+    }
+}
+
+fn folder() -> PathBuf {
+    root().join("kernels").join("prebuilt")
+}
+
+fn file_name(target: Target) -> String {
+    let extension = match target {
+        Target::Ptx(_) => "ptx",
+        Target::Cubin(_) => "cubin",
+    };
+    format!("{}.{}.{extension}", unit::NAME, target.architecture())
+}
+
+fn manifest(version: &str, sources: &Sources, outputs: &BTreeMap<String, Vec<u8>>) -> String {
+    manifest::render(
+        version,
+        &OPTIONS,
+        &sources.unit(),
+        sources.iter().map(|(name, text)| (name, text.as_bytes())),
+        outputs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+    )
+}
+
+/// Whether the manifest is that of these sources and of the files beside it.
+fn is_current(sources: &Sources) -> bool {
+    let read = |name: &str| fs::read(folder().join(name)).ok();
+    let outputs: Option<BTreeMap<_, _>> =
+        TARGETS.iter().map(|target| Some((file_name(*target), read(&file_name(*target))?))).collect();
+    let (Some(outputs), Some(written)) = (outputs, read(MANIFEST)) else { return false };
+    let version = outputs.values().find_map(|bytes| build_version(std::str::from_utf8(bytes).ok()?));
+    version.is_some_and(|version| manifest(&version, sources, &outputs).into_bytes() == written)
+}
+
+/// Compiles until the bytes are those of an earlier attempt, or the ones that are expected.
+fn compile(
+    nvrtc: &Nvrtc,
+    sources: &Sources,
+    target: Target,
+    expected: Option<Vec<u8>>,
+) -> Result<(Output, Vec<u8>), String> {
+    let checks = expected.is_some();
+    let mut seen: Vec<Vec<u8>> = expected.into_iter().collect();
+    let mut attempt = 1;
+    loop {
+        let mut output = sources.compile(nvrtc, target, &[])?;
+        let bytes = match target {
+            Target::Ptx(_) => output.ptx.clone().into_bytes(),
+            Target::Cubin(_) => std::mem::take(&mut output.cubin),
+        };
+        if seen.contains(&bytes) || attempt == ATTEMPTS {
+            return Ok((output, bytes));
+        }
+        if !checks {
+            seen.push(bytes);
+        }
+        attempt += 1;
     }
 }
 
@@ -58,7 +128,7 @@ fn build_version(ptx: &str) -> Option<String> {
 }
 
 fn write(outputs: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
-    let folder = root().join("kernels").join("prebuilt");
+    let folder = folder();
     named("make the folder", &folder, fs::create_dir_all(&folder))?;
     for name in others(outputs)? {
         named("delete", &folder.join(&name), fs::remove_file(folder.join(&name)))?;
@@ -74,7 +144,7 @@ fn write(outputs: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
 }
 
 fn compare(outputs: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
-    let folder = root().join("kernels").join("prebuilt");
+    let folder = folder();
     let differs = |(name, bytes): (&String, &Vec<u8>)| match fs::read(folder.join(name)) {
         Ok(committed) if committed == *bytes => None,
         Ok(_) => Some(format!("kernels/prebuilt/{name} differs from what its sources compile to")),
@@ -91,7 +161,7 @@ fn compare(outputs: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
 
 /// Images in the folder that are none of the outputs.
 fn others(outputs: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>, String> {
-    let folder = root().join("kernels").join("prebuilt");
+    let folder = folder();
     let mut names = Vec::new();
     for entry in named("read", &folder, fs::read_dir(&folder))? {
         let name = named("read", &folder, entry)?.file_name().to_string_lossy().into_owned();

@@ -6,6 +6,7 @@ mod manifest;
 #[allow(dead_code)] // What only a user's machine needs of it.
 #[path = "../../src/cuda/images/nvrtc.rs"]
 mod nvrtc;
+mod parallel;
 mod sources;
 mod toolchain;
 #[path = "../../src/cuda/images/unit.rs"]

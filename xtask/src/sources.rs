@@ -32,11 +32,15 @@ impl Sources {
         self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
+    /// The program that all of them are compiled as.
+    pub fn unit(&self) -> String {
+        unit::unit(self.iter())
+    }
+
     /// Compiles all of them as one program.
     pub fn compile(&self, nvrtc: &Nvrtc, target: Target, options: &[&str]) -> Result<Output, String> {
         let sources: Vec<_> = self.iter().map(|(name, text)| Source { name, text }).collect();
         let name = format!("{}.cu", unit::NAME);
-        let text = unit::unit(self.iter());
-        nvrtc.compile(Source { name: &name, text: &text }, &sources, target, options)
+        nvrtc.compile(Source { name: &name, text: &self.unit() }, &sources, target, options)
     }
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use crate::nvrtc::Target;
 use crate::sources::Sources;
-use crate::{named, root, toolchain, Options};
+use crate::{named, parallel, root, toolchain, Options};
 use figures::Figures;
 use occupancy::Multiprocessor;
 use rules::Rules;
@@ -28,14 +28,13 @@ pub fn run(options: &Options) -> Result<(), String> {
     let nvdisasm = toolchain::nvdisasm(options)?;
     let sources = Sources::read(&root().join("kernels"))?;
 
-    let mut architectures = Vec::new();
-    for (capability, name) in ARCHITECTURES {
-        let output = sources.compile(&nvrtc, Target::Cubin(capability), &["--ptxas-options=-v"])?;
+    let architectures = parallel::map(&ARCHITECTURES, |(capability, name)| {
+        let output = sources.compile(&nvrtc, Target::Cubin(*capability), &["--ptxas-options=-v"])?;
         let mut kernels = listings::assembler_report(&output.log);
         listings::block_sizes(&output.ptx, &mut kernels);
         listings::listing(&disassemble(&nvdisasm, name, &output.cubin)?, &mut kernels);
-        architectures.push((capability, name, kernels));
-    }
+        Ok((*capability, *name, kernels))
+    })?;
 
     let names: BTreeSet<&str> =
         architectures.iter().flat_map(|(.., kernels)| kernels.keys()).map(String::as_str).collect();
