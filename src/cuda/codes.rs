@@ -33,16 +33,20 @@ pub fn common_bits(
     let kernel = if device.card().capability.0 >= 8 { "common_bits_mma" } else { "common_bits_popc" };
     let grid = Grid { blocks: [pairs(images), 0, parts], threads: 320, shared: 0 };
     program.launch_with(kernel, grid, jobs, Some(segments), &[Argument::Number(images as i32)]);
+    let words: usize = segments.iter().map(|segment| segment.words as usize).sum();
+    program.least(4 * images * (words + jobs.len() * parts * images), 0);
 }
 
 /// K of each cell from its common bits in `parts` matrices.
 pub fn kernel_matrix(program: &mut Program, images: usize, parts: usize, jobs: &[MatrixJob]) {
     let grid = Grid { blocks: [images.div_ceil(32), 0, 1], threads: 256, shared: 0 };
     program.launch("kernel_matrix", grid, jobs, &[images, parts].map(|n| Argument::Number(n as i32)));
+    program.least(jobs.len() * images * images * (4 * parts + 8), 0);
 }
 
 /// ln|det K| of each cell, and its smallest pivot over the diagonal. Overwrites K.
 pub fn log_determinant(program: &mut Program, images: usize, jobs: &[DeterminantJob]) {
     let grid = Grid { blocks: [1, 0, 1], threads: 256, shared: 0 };
     program.launch("log_determinant", grid, jobs, &[Argument::Number(images as i32)]);
+    program.least(8 * jobs.len() * images * images, jobs.len() * images * images * images / 3);
 }

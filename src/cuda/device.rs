@@ -3,6 +3,7 @@
 use super::images::{self, Choice, Image, ImageKind};
 use super::jobs::ConvShape;
 use super::probe::{self, Card};
+use super::work::{Least, Work};
 use crate::error::{Error, Result};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
 use cudarc::driver::{
@@ -82,6 +83,7 @@ pub struct Device {
     stream: Arc<CudaStream>,
     module: Arc<CudaModule>,
     functions: Mutex<HashMap<String, CudaFunction>>,
+    rehearsal: Mutex<Option<Work>>,
 }
 
 impl Device {
@@ -117,7 +119,14 @@ impl Device {
         };
         let (stream, module) =
             open().map_err(|error| refused(number, format!("the driver says {}", reason(&error))))?;
-        Ok(Device { card, image: name.into_owned(), stream, module, functions: Mutex::default() })
+        Ok(Device {
+            card,
+            image: name.into_owned(),
+            stream,
+            module,
+            functions: Mutex::default(),
+            rehearsal: Mutex::default(),
+        })
     }
 
     /// The card.
@@ -185,8 +194,23 @@ impl Device {
         Ok(values)
     }
 
+    /// Counts what `work` would launch instead of launching it. What it computes is meaningless.
+    pub fn rehearse(&self, work: impl FnOnce() -> Result<()>) -> Result<Work> {
+        let rehearsal = || self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner);
+        *rehearsal() = Some(Work::new());
+        let done = work();
+        let counted = rehearsal().take().unwrap_or_default();
+        done.map(|()| counted)
+    }
+
     /// Gives a kernel to the stream.
-    pub fn launch(&self, kernel: &str, grid: Grid, arguments: &[Argument]) -> Result<()> {
+    pub fn launch(&self, kernel: &str, grid: Grid, arguments: &[Argument], least: Least) -> Result<()> {
+        if let Some(work) = self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let (launches, sum) = work.entry(kernel.to_string()).or_default();
+            *launches += 1;
+            *sum += least;
+            return Ok(());
+        }
         let function = self.function(kernel)?;
         let mut launch = self.stream.launch_builder(&function);
         for argument in arguments {

@@ -93,7 +93,9 @@ impl Way<'_> {
         for &(at, id) in items {
             let (cell, value) = (&cells[at], &cells[at].plan.values[id]);
             let given = (self.given)(at, Phase::Value, id);
-            let result = if given { 0 } else { cell.addresses.values[id] };
+            // A value that only its code is wanted of is not stored.
+            let read = self.moments || !value.convs.is_empty() || value.kept_until.is_some();
+            let result = if given || !read { 0 } else { cell.addresses.values[id] };
             let job = NodeJob { terms: self.terms(cell, at, id), value: result, code: cell.addresses.codes[id] };
             let Shape { channels, height, width } = value.shape;
             if job.value != 0 || job.code != 0 {

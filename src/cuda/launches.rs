@@ -9,6 +9,7 @@ use super::layout::parts;
 use super::program::Program;
 use super::Precision;
 use crate::plan::Shape;
+use std::collections::HashSet;
 
 /// Threads of a block.
 const THREADS: usize = 256;
@@ -32,6 +33,22 @@ pub fn convolution(program: &mut Program, precision: Precision, kernel: usize, s
     let grid = Grid { blocks: [pixels.div_ceil(PART), 0, outputs / tile], threads: THREADS, shared: 0 };
     let name = format!("conv{kernel}_{}_n{tile}", precision.name());
     program.launch(name, grid, jobs, &[Argument::Shape(shape)]);
+    let (inputs, weights) = (shape.inputs as usize, weight_numbers(kernel, shape));
+    let source = (shape.images * shape.source_height * shape.source_width) as usize * inputs;
+    let sums = jobs.iter().filter(|job| job.sums != 0).count() * parts(pixels) * 2 * outputs;
+    let read = distinct(jobs.iter().map(|job| job.x)) * source + distinct(jobs.iter().map(|job| job.w)) * weights;
+    // Of a spread source a quarter of the products are with numbers.
+    let products = pixels * weights / (shape.spread * shape.spread) as usize;
+    program.least(4 * (read + jobs.len() * pixels * outputs + sums), 2 * jobs.len() * products);
+}
+
+fn weight_numbers(kernel: usize, shape: ConvShape) -> usize {
+    kernel * kernel * (shape.inputs * shape.outputs) as usize
+}
+
+/// How many different addresses there are.
+fn distinct(addresses: impl Iterator<Item = u64>) -> usize {
+    addresses.collect::<HashSet<u64>>().len()
 }
 
 /// Strips of four pixels of a row that one part of a weight gradient covers: few parts, so that their sum costs little, but enough
@@ -61,6 +78,11 @@ pub fn weight_gradient(
     let grid = Grid { blocks: [parts, 0, blocks], threads, shared: 0 };
     let arguments = [Argument::Shape(shape), Argument::Number(STRIPS_OF_PART as i32)];
     program.launch(format!("weight_gradient{kernel}_{name}"), grid, jobs, &arguments);
+    let (inputs, outputs, weights) = (shape.inputs as usize, shape.outputs as usize, weight_numbers(kernel, shape));
+    let pixels = (shape.images * shape.height * shape.width) as usize;
+    let source = (shape.images * shape.source_height * shape.source_width) as usize * inputs;
+    let read = distinct(jobs.iter().map(|job| job.x)) * source + jobs.len() * pixels * outputs;
+    program.least(4 * (read + jobs.len() * parts * weights), 2 * jobs.len() * pixels * weights);
 }
 
 /// Weights of one shape, packed for the data gradient.
@@ -68,18 +90,21 @@ pub fn transpose_weights(program: &mut Program, inputs: usize, outputs: usize, t
     let count = inputs * outputs * taps;
     let grid = Grid { blocks: [count.div_ceil(4 * THREADS), 0, 1], threads: THREADS, shared: 0 };
     program.launch("transpose_weights", grid, jobs, &numbers([inputs, outputs, taps]));
+    program.least(8 * jobs.len() * count, 0);
 }
 
 /// Scale and shift from sums of maps.
 pub fn norm_moments(program: &mut Program, pixels: usize, channels: usize, jobs: &[MomentsJob]) {
     let grid = Grid { blocks: [1, 0, channels.div_ceil(SLAB)], threads: THREADS, shared: 0 };
     program.launch("norm_moments", grid, jobs, &numbers([parts(pixels), pixels, channels]));
+    program.least(8 * jobs.len() * (parts(pixels) + 1) * channels, 0);
 }
 
 /// Sums of maps for a BatchNorm over values.
 pub fn map_sums(program: &mut Program, pixels: usize, channels: usize, jobs: &[MapJob]) {
     let grid = Grid { blocks: [parts(pixels), 0, channels.div_ceil(SLAB)], threads: THREADS, shared: 0 };
     program.launch("map_sums", grid, jobs, &numbers([pixels, channels]));
+    program.least(4 * jobs.len() * (pixels + 2 * parts(pixels)) * channels, 0);
 }
 
 /// BatchNorm's way back, three launches.
@@ -87,9 +112,13 @@ pub fn norm_back(program: &mut Program, pixels: usize, channels: usize, jobs: &[
     let slabs = channels.div_ceil(SLAB);
     let whole = Grid { blocks: [parts(pixels), 0, slabs], threads: THREADS, shared: 0 };
     let merge = Grid { blocks: [1, 0, slabs], ..whole };
+    let (map, sums) = (4 * jobs.len() * pixels * channels, 8 * jobs.len() * parts(pixels) * channels);
     program.launch("norm_back_sums", whole, jobs, &numbers([pixels, channels]));
+    program.least(2 * map + sums, 0);
     program.launch("norm_back_coefficients", merge, jobs, &numbers([parts(pixels), pixels, channels]));
+    program.least(sums, 0);
     program.launch("norm_back_apply", whole, jobs, &numbers([pixels, channels]));
+    program.least(3 * map, 0);
 }
 
 /// A map's height, width and channels in memory.
@@ -121,9 +150,20 @@ pub fn node(program: &mut Program, images: usize, shape: MapShape, code_stride: 
     let (pooled, plain): (Vec<NodeJob>, Vec<NodeJob>) = jobs.iter().partition(pools);
     let (height, width, channels) = shape;
     let arguments = numbers([images, height, width, channels, code_stride]);
+    let map = images * height * width * channels;
+    let least = |jobs: &[NodeJob]| -> usize {
+        let of_job = |job: &NodeJob| {
+            let terms = job.terms.iter().filter(|term| term.x != 0).count();
+            let code = if job.code == 0 { 0 } else { map / 8 };
+            4 * map * (terms + usize::from(job.value != 0)) + code
+        };
+        jobs.iter().map(of_job).sum()
+    };
     program.launch("node", stretches(images, shape), &plain, &arguments);
+    program.least(least(&plain), 0);
     let (name, grid) = pooling("node", images, shape);
     program.launch(name, grid, &pooled, &arguments);
+    program.least(least(&pooled), 0);
 }
 
 /// The gradients of values of one shape.
@@ -135,25 +175,46 @@ pub fn node_gradient(program: &mut Program, images: usize, shape: MapShape, jobs
     let (pooled, plain): (Vec<GradientJob>, Vec<GradientJob>) = jobs.iter().partition(pools);
     let (height, width, channels) = shape;
     let arguments = numbers([images, height, width, channels]);
+    let map = images * height * width * channels;
+    let least = |jobs: &[GradientJob]| -> usize {
+        let of_reader = |reader: &Reader| match reader.kind {
+            Reader::HALF => map,
+            Reader::NEAREST => 4 * images * 64 * channels,
+            _ => 4 * map,
+        };
+        let of_job = |job: &GradientJob| {
+            let own = &readers[job.first as usize..][..job.count as usize];
+            let masks = usize::from(own.iter().any(|reader| reader.kind == Reader::CONV));
+            own.iter().map(of_reader).sum::<usize>() + 4 * map * (1 + masks)
+        };
+        jobs.iter().map(of_job).sum()
+    };
     program.launch_with("node_gradient", stretches(images, shape), &plain, Some(readers), &arguments);
+    program.least(least(&plain), 0);
     let (name, grid) = pooling("node_gradient", images, shape);
     program.launch_with(name, grid, &pooled, Some(readers), &arguments);
+    program.least(least(&pooled), 0);
 }
 
 /// 2×2 averages of maps of one shape.
 pub fn average2(program: &mut Program, images: usize, (height, width, channels): MapShape, jobs: &[MapJob]) {
     let grid = stretches(images, (height / 2, width / 2, channels));
     program.launch("average2", grid, jobs, &numbers([images, height, width, channels]));
+    program.least(5 * jobs.len() * images * height * width * channels, 0);
 }
 
 /// Copies of lists of floats, or zeros.
 pub fn copy(program: &mut Program, jobs: &[CopyJob]) {
     program.launch("copy", lists(jobs.iter().map(|job| job.count)), jobs, &[]);
+    let least = |job: &CopyJob| job.count as usize * if job.from == 0 { 4 } else { 8 };
+    program.least(jobs.iter().map(least).sum(), 0);
 }
 
 /// A step of SGD.
 pub fn sgd(program: &mut Program, jobs: &[SgdJob]) {
     program.launch("sgd", lists(jobs.iter().map(|job| job.weights)), jobs, &[]);
+    let least = |job: &SgdJob| 4 * job.weights as usize * (4 + job.parts as usize);
+    program.least(jobs.iter().map(least).sum(), 0);
 }
 
 /// Blocks over the longest of several lists, four numbers a thread.
@@ -166,12 +227,14 @@ fn lists(lengths: impl Iterator<Item = i32>) -> Grid {
 pub fn resize8(program: &mut Program, images: usize, (height, width, channels): MapShape, jobs: &[MapJob]) {
     let grid = Grid { blocks: [images, 0, channels.div_ceil(SLAB)], threads: THREADS, shared: 0 };
     program.launch("resize8", grid, jobs, &numbers([images, height, width, channels]));
+    program.least(8 * jobs.len() * images * 64 * channels, 0);
 }
 
 /// Losses of heads and their gradients by the heads' outputs.
 pub fn head_loss(program: &mut Program, pixels: usize, channels: usize, jobs: &[HeadJob]) {
     let grid = Grid { blocks: [parts(pixels), 0, 1], threads: THREADS, shared: 0 };
     program.launch("head_loss", grid, jobs, &numbers([pixels, channels]));
+    program.least(4 * (2 * jobs.len() + 1) * pixels * channels, 0);
 }
 
 /// The losses of a step from those of three heads.

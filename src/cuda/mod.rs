@@ -20,8 +20,10 @@ mod probe;
 mod program;
 mod synflow;
 mod train;
+mod work;
 
 pub use probe::{cards, Card};
+pub use work::{Least, Work};
 
 use crate::backend::{Backend, Hamming, HammingKernel, SynflowSums, Watch};
 use crate::error::{Error, Result};
@@ -123,6 +125,14 @@ impl Cuda {
     /// The kernel image in use.
     pub fn image(&self) -> &str {
         self.device.image()
+    }
+}
+
+impl Cuda {
+    /// What `ask`, which asks this backend for raw numbers, makes the card do at least: nothing is launched, and the numbers are
+    /// meaningless.
+    pub fn rehearse(&self, ask: impl FnOnce(&dyn Backend) -> Result<()>) -> Result<Work> {
+        self.device.rehearse(|| ask(self))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a chunk of cells makes the card do: a list of launches, and the job lists they read.
 
 use super::device::{aligned, Argument, Device, Grid, Memory};
+use super::work::Least;
 use crate::error::Result;
 use bytemuck::NoUninit;
 use std::ops::Range;
@@ -17,6 +18,7 @@ struct Launch {
     kernel: String,
     grid: Grid,
     arguments: Vec<Placed>,
+    least: Least,
 }
 
 /// Some of a program's launches, one behind the other.
@@ -56,7 +58,14 @@ impl Program {
         all.extend(arguments.iter().map(|argument| Placed::Ready(*argument)));
         let [x, _, z] = grid.blocks;
         let grid = Grid { blocks: [x, jobs.len(), z], ..grid };
-        self.launches.push(Launch { kernel: kernel.into(), grid, arguments: all });
+        self.launches.push(Launch { kernel: kernel.into(), grid, arguments: all, least: Least::default() });
+    }
+
+    /// Says what the last launch must do at least; for a launch of nothing, which was not added, it is nothing.
+    pub fn least(&mut self, bytes: usize, flop: usize) {
+        if let Some(launch) = self.launches.last_mut().filter(|_| bytes > 0) {
+            launch.least = Least { bytes: bytes as u64, flop: flop as u64 };
+        }
     }
 
     /// What `add` adds, as a section.
@@ -95,7 +104,7 @@ impl Program {
                 Placed::Jobs(at) => Argument::Address(jobs.address() + at as u64),
                 Placed::Ready(argument) => argument,
             }));
-            device.launch(&launch.kernel, launch.grid, &arguments)?;
+            device.launch(&launch.kernel, launch.grid, &arguments, launch.least)?;
         }
         Ok(())
     }

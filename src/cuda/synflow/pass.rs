@@ -13,7 +13,7 @@ use super::super::Precision;
 use super::{Outside, Traveller};
 use crate::plan::{Before, Conv, Plan, Shape, Source, Term};
 use crate::space::Skeleton;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Threads of a block.
 const THREADS: usize = 256;
@@ -87,6 +87,13 @@ impl Mixes {
             let grid = Grid { blocks: [blocks, 0, 1], threads: THREADS, shared: 0 };
             let numbers = [height, width, channels].map(|n| Argument::Number(n as i32));
             program.launch_with("synflow_mix", grid, &jobs, Some(&terms), &numbers);
+            let map = 4 * height * width * channels;
+            let least = |term: &SynflowTerm| match term.kind {
+                SynflowTerm::HALVE => 4 * map,
+                SynflowTerm::HALVE_BACK => map / 4,
+                _ => map,
+            };
+            program.least(jobs.len() * map + terms.iter().map(least).sum::<usize>(), 0);
         }
     }
 }
@@ -255,6 +262,8 @@ impl Pass<'_> {
         let grid = |threads| Grid { blocks: [1, 0, 1], threads, shared: 0 };
         for ((weights, parts), jobs) in groups {
             program.launch("synflow_sums", grid(THREADS), &jobs, &[weights, parts].map(|n| Argument::Number(n as i32)));
+            let known: HashSet<u64> = jobs.iter().map(|job| job.weights).collect();
+            program.least(4 * weights * (jobs.len() * parts + known.len()), 0);
         }
         let numbers = [self.skeleton.stage_pixels(2), padded(self.skeleton.stage_channels(2))];
         let [pixels, channels] = numbers.map(|n| Argument::Number(n as i32));
