@@ -2,7 +2,7 @@
 
     cargo build --release
     pip install -r benches/peers/requirements.txt
-    python benches/peers/run.py [-o benches/results/peers.json]
+    python benches/peers/run.py [-o benches/results/peers.json] [--device cuda]
 
 Both sides score the cells of `cells.txt` on the embedded photographs, with the same batch and the same number of threads, in
 turns: for each round and measure first PyTorch, then `etnas-fast bench`. What is compared are the medians over the rounds of
@@ -165,7 +165,7 @@ class Regressor(nn.Module):
 
 def naswot(network, images):
     count = len(images)
-    kernel = torch.zeros(count, count, dtype=torch.float64)
+    kernel = torch.zeros(count, count, dtype=torch.float64, device=images.device)
 
     def add(_, __, output):
         code = (output.reshape(count, -1) > 0).float()
@@ -187,7 +187,8 @@ def log_synflow(network):
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.forward = lambda x: x
-    network(torch.ones(1, 3, SIZE, SIZE, dtype=torch.float64)).sum().backward()
+    ones = torch.ones(1, 3, SIZE, SIZE, dtype=torch.float64, device=network.classifier.weight.device)
+    network(ones).sum().backward()
     total = 0.0
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -228,7 +229,7 @@ def regression(images):
     return {
         "images": images,
         "noise": [torch.empty_like(images).uniform_(-0.1, 0.1) for _ in range(10)],
-        "targets": [2 * torch.randn(len(images), outputs, 8, 8) for outputs in Regressor.HEADS],
+        "targets": [2 * torch.randn(len(images), outputs, 8, 8).to(images.device) for outputs in Regressor.HEADS],
     }
 
 
@@ -238,19 +239,25 @@ def regression(images):
 class Peer:
     """PyTorch, one cell at a time."""
 
-    def __init__(self, batch):
-        self.images = photographs()[:batch]
+    def __init__(self, batch, device):
+        self.device = device
+        self.images = photographs()[:batch].to(device)
         self.task = regression(self.images)
 
     def ready(self, measure, arch):
         """The measure of a cell as a function that is timed; the network is there already."""
-        network = Network(arch).train()
+        network = Network(arch).train().to(self.device)
         if measure == "naswot":
             return lambda: naswot(network, self.images)
         if measure == "log_synflow":
             return lambda: log_synflow(network)
-        regressor = Regressor(network)
+        regressor = Regressor(network).to(self.device)
         return lambda: losses(regressor, self.task)
+
+    def finish(self):
+        """Waits for the card."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
 
     def milliseconds(self, measure, cells):
         """Per cell, over all cells; a first one is not timed."""
@@ -258,8 +265,10 @@ class Peer:
         total = 0.0
         for arch in cells:
             run = self.ready(measure, arch)
+            self.finish()
             start = time.perf_counter()
             run()
+            self.finish()
             total += time.perf_counter() - start
         return 1e3 * total / len(cells)
 
@@ -267,8 +276,9 @@ class Peer:
 class Engine:
     """etnas, through its program."""
 
-    def __init__(self, binary, threads, batch):
-        self.binary, self.options = binary, ["--threads", str(threads), "--batch", str(batch), "--quiet"]
+    def __init__(self, binary, threads, batch, device):
+        self.binary = binary
+        self.options = ["--threads", str(threads), "--batch", str(batch), "--device", device, "--quiet"]
 
     def call(self, *arguments):
         done = subprocess.run([self.binary, *arguments, *self.options], capture_output=True, text=True)
@@ -301,7 +311,7 @@ def check(peer, engine, cells):
     """Both sides on the same weights. Returns what was compared; ends the script where they disagree."""
     compared = []
     for arch in cells:
-        network = Network(arch).train()
+        network = Network(arch).train().to(peer.device)
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "weights.safetensors")
             state = network.state_dict()
@@ -316,7 +326,7 @@ def check(peer, engine, cells):
                 continue
             if theirs is None or abs(mine - theirs) > tolerance * abs(theirs):
                 sys.exit(f"The two sides disagree: {key} of {arch} is {mine} in PyTorch and {theirs} in etnas.")
-        found = losses(Regressor(Network(arch).train()), peer.task)
+        found = losses(Regressor(Network(arch).train()).to(peer.device), peer.task)
         if not all(map(math.isfinite, found)) or found[-1] >= found[0]:
             sys.exit(f"LossSlope's losses do not fall in PyTorch: {found} for {arch}.")
         compared.append({"arch": arch, "pytorch": ours, "etnas": {key: record[key] for key in ours}})
@@ -344,6 +354,7 @@ def main():
     parser.add_argument("--cells", type=Path, default=HERE / "cells.txt", help="architecture strings, one a line")
     parser.add_argument("--threads", type=int, default=cores, help="threads of either side")
     parser.add_argument("--batch", type=int, default=128, help="images in naswot's batch")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where both sides compute")
     parser.add_argument("--rounds", type=int, default=3, help="turns of either side")
     parser.add_argument("-o", "--output", type=Path, help="write all figures to this file as JSON")
     options = parser.parse_args()
@@ -352,9 +363,16 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     cells = [line.strip() for line in options.cells.read_text().splitlines() if line.strip()]
-    peer, engine = Peer(options.batch), Engine(options.binary, options.threads, options.batch)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("PyTorch finds no card.")
+    peer = Peer(options.batch, options.device)
+    engine = Engine(options.binary, options.threads, options.batch, options.device)
 
+    # By default PyTorch rounds the operands of convolutions to TF32 on a card: not while both sides are compared.
+    by_default = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     compared = check(peer, engine, cells[:3])
+    torch.backends.cudnn.allow_tf32 = by_default
     print(f"Both sides agree on {len(compared)} cells. Timing {len(cells)} cells in {options.rounds} rounds.", flush=True)
     samples = {measure: {"pytorch": [], "etnas": []} for measure in REPEATS}
     others = []
@@ -378,7 +396,7 @@ def main():
     versions["kernel_set"] = report["configuration"]["kernel_set"]
     machine = report["machine"] | {"platform": platform.platform(), "peak_gflops": report["peak_gflops"]}
     machine["busy_before_rounds"] = others
-    setting = {"threads": options.threads, "batch": options.batch, "rounds": options.rounds, "cells": cells}
+    setting = {"device": options.device, "threads": options.threads, "batch": options.batch, "rounds": options.rounds, "cells": cells}
     print(
         f"\n{len(cells)} cells, batch {options.batch}, {options.threads} threads; torch {versions['torch']}, "
         f"etnas {versions['etnas']} ({versions['kernel_set']}); {machine['processor']}, {machine['cores']} cores, "
