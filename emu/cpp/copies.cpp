@@ -29,11 +29,9 @@ void Multiprocessor::copies_wait(Thread& thread, int groups) {
     thread.copies.resize(kept);
 }
 
-void copy_later(void* shared, const void* global, const void* site) { processor->copy_later(shared, global, site); }
+void copy_later(void* shared, const void* global) { processor->copy_later(shared, global, __builtin_return_address(0)); }
 void copies_commit() { ++processor->running().copy_group; }
-void copies_wait(int groups) {
-    processor->copies_wait(processor->running(), groups);
-}
-void atomic(void* address, size_t bytes, const void* site) { checker::access(address, bytes, checker::Atomic, site); }
+void copies_wait(int groups) { processor->copies_wait(processor->running(), groups); }
+void atomic(void* address, size_t bytes) { checker::access(address, bytes, checker::Atomic, __builtin_return_address(0)); }
 
 }  // namespace emulated

@@ -32,16 +32,21 @@
 #define blockDim (::emulated::block_size())
 #define gridDim (::emulated::grid_size())
 
-// Rendezvous. Their return addresses are what reports name, so they are real calls.
-#define EMULATED_CALL static __attribute__((noinline, unused)) EMULATOR_UNCHECKED
-EMULATED_CALL void __syncthreads() { emulated::barrier(__builtin_return_address(0)); }
-EMULATED_CALL void __syncwarp(uint32_t mask = 0xffffffffu) {
-    emulated::collective(emulated::Collective::Sync, mask, __builtin_return_address(0));
+// Casts that the checker does not take for accesses to memory.
+template <class To, class From> DEVICE To emulated_cast(From value) {
+    static_assert(sizeof(To) >= sizeof(From) && std::is_trivially_copyable_v<From>);
+    To result{};
+    __builtin_memcpy(&result, &value, sizeof(From));
+    return result;
 }
 
-template <class T> EMULATED_CALL T emulated_shuffle(uint32_t mask, T value, int32_t source) {
+DEVICE void __syncthreads() { emulated::barrier(); }
+DEVICE void __syncwarp(uint32_t mask = 0xffffffffu) { emulated::sync_warp(mask); }
+
+template <class T> DEVICE T emulated_shuffle(uint32_t mask, T value, int32_t source) {
     static_assert(std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8), "shuffles move 4 or 8 bytes");
-    return emulated::shuffle(mask, value, source, __builtin_return_address(0));
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    return emulated_cast<T>(Bits(emulated::shuffle_bits(mask, emulated_cast<Bits>(value), source)));
 }
 template <class T> DEVICE T __shfl_sync(uint32_t mask, T value, int32_t source, int32_t width = 32) {
     int32_t first = int32_t(emulated::lane()) & ~(width - 1);
@@ -59,26 +64,22 @@ template <class T> DEVICE T __shfl_down_sync(uint32_t mask, T value, uint32_t di
     int32_t lane = int32_t(emulated::lane()), end = (lane & ~(width - 1)) + width, source = lane + int32_t(distance);
     return emulated_shuffle(mask, value, source < end ? source : lane);
 }
-EMULATED_CALL uint32_t __ballot_sync(uint32_t mask, int predicate) {
-    return emulated::ballot(mask, predicate != 0, __builtin_return_address(0));
-}
-EMULATED_CALL int __any_sync(uint32_t mask, int predicate) {
-    return emulated::ballot(mask, predicate != 0, __builtin_return_address(0)) != 0;
-}
-EMULATED_CALL int __all_sync(uint32_t mask, int predicate) {
-    return emulated::ballot(mask, predicate == 0, __builtin_return_address(0)) == 0;
-}
+DEVICE uint32_t __ballot_sync(uint32_t mask, int predicate) { return emulated::ballot(mask, predicate != 0); }
+DEVICE int __any_sync(uint32_t mask, int predicate) { return emulated::ballot(mask, predicate != 0) != 0; }
+DEVICE int __all_sync(uint32_t mask, int predicate) { return emulated::ballot(mask, predicate == 0) == 0; }
 DEVICE void __threadfence() {}
 DEVICE void __threadfence_block() {}
 
 // Atomics on integers; there are none on floats, whose sums would depend on the order of threads.
-template <class T, class F> EMULATED_CALL T emulated_atomic(T* address, F change) {
-    static_assert(std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8), "atomics are for integers of 4 or 8 bytes");
-    emulated::atomic(address, sizeof(T), __builtin_return_address(0));
-    T old = __atomic_load_n(address, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(address, &old, change(old), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-    }
+template <class T, class F> __attribute__((noinline)) EMULATOR_UNCHECKED T emulated_change(T* address, F change) {
+    T old = *address;
+    *address = change(old);
     return old;
+}
+template <class T, class F> DEVICE T emulated_atomic(T* address, F change) {
+    static_assert(std::is_integral_v<T> && (sizeof(T) == 4 || sizeof(T) == 8), "atomics are for integers of 4 or 8 bytes");
+    emulated::atomic(address, sizeof(T));
+    return emulated_change(address, change);
 }
 template <class T> DEVICE T atomicAdd(T* address, std::common_type_t<T> value) {
     return emulated_atomic(address, [=](T old) EMULATOR_UNCHECKED { return T(old + value); });
@@ -108,17 +109,12 @@ DEVICE int __ffs(int32_t bits) { return __builtin_ffs(bits); }
 DEVICE int __ffsll(int64_t bits) { return __builtin_ffsll(bits); }
 DEVICE uint32_t __umulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
 DEVICE uint64_t __umul64hi(uint64_t a, uint64_t b) { return uint64_t((unsigned __int128)a * b >> 64); }
-template <class T> DEVICE T emulated_cast(const void* value) {
-    T result;
-    std::memcpy(&result, value, sizeof(T));
-    return result;
-}
-DEVICE uint32_t __float_as_uint(float value) { return emulated_cast<uint32_t>(&value); }
-DEVICE float __uint_as_float(uint32_t bits) { return emulated_cast<float>(&bits); }
-DEVICE int32_t __float_as_int(float value) { return emulated_cast<int32_t>(&value); }
-DEVICE float __int_as_float(int32_t bits) { return emulated_cast<float>(&bits); }
-DEVICE int64_t __double_as_longlong(double value) { return emulated_cast<int64_t>(&value); }
-DEVICE double __longlong_as_double(int64_t bits) { return emulated_cast<double>(&bits); }
+DEVICE uint32_t __float_as_uint(float value) { return emulated_cast<uint32_t>(value); }
+DEVICE float __uint_as_float(uint32_t bits) { return emulated_cast<float>(bits); }
+DEVICE int32_t __float_as_int(float value) { return emulated_cast<int32_t>(value); }
+DEVICE float __int_as_float(int32_t bits) { return emulated_cast<float>(bits); }
+DEVICE int64_t __double_as_longlong(double value) { return emulated_cast<int64_t>(value); }
+DEVICE double __longlong_as_double(int64_t bits) { return emulated_cast<double>(bits); }
 DEVICE int32_t min(int32_t a, int32_t b) { return a < b ? a : b; }
 DEVICE int32_t max(int32_t a, int32_t b) { return a > b ? a : b; }
 DEVICE uint32_t min(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -184,26 +180,27 @@ DEVICE void store2(float* p, Float2 v) { *emulated_aligned<EmulatedFloats2>(p) =
 DEVICE uint32_t bits_of(float f) { return __float_as_uint(f); }
 DEVICE float float_of(uint32_t u) { return __uint_as_float(u); }
 DEVICE uint32_t halves_of(float low, float high) {
-    _Float16 a = _Float16(low), b = _Float16(high);
-    return uint32_t(emulated_cast<uint16_t>(&a)) | uint32_t(emulated_cast<uint16_t>(&b)) << 16;
+    return uint32_t(emulated_cast<uint16_t>(_Float16(low))) | uint32_t(emulated_cast<uint16_t>(_Float16(high))) << 16;
 }
 
-EMULATED_CALL void multiply_f16(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
-    emulated::multiply(emulated::Collective::F16Depth8, d, {a0, a1, 0, 0, b, 0}, __builtin_return_address(0));
+DEVICE uint64_t emulated_pair(uint32_t first, uint32_t second) { return uint64_t(second) << 32 | first; }
+DEVICE void emulated_multiply(emulated::Collective kind, void* d, const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    emulated::multiply(kind, d, emulated_pair(a[0], a[1]), emulated_pair(a[2], a[3]), emulated_pair(b[0], b[1]));
+}
+DEVICE void multiply_f16(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {
+    emulated::multiply(emulated::Collective::F16Depth8, d, emulated_pair(a0, a1), 0, b);
 }
 #if CAPABILITY >= 80
-EMULATED_CALL void multiply_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    emulated::multiply(emulated::Collective::F16Depth16, d, {a[0], a[1], a[2], a[3], b[0], b[1]}, __builtin_return_address(0));
+DEVICE void multiply_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    emulated_multiply(emulated::Collective::F16Depth16, d, a, b);
 }
-EMULATED_CALL void multiply_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    emulated::multiply(emulated::Collective::Tf32Depth8, d, {a[0], a[1], a[2], a[3], b[0], b[1]}, __builtin_return_address(0));
+DEVICE void multiply_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    emulated_multiply(emulated::Collective::Tf32Depth8, d, a, b);
 }
-EMULATED_CALL void multiply_bits(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    emulated::multiply(emulated::Collective::Bits, d, {a[0], a[1], a[2], a[3], b[0], b[1]}, __builtin_return_address(0));
+DEVICE void multiply_bits(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    emulated_multiply(emulated::Collective::Bits, d, a, b);
 }
-EMULATED_CALL void copy16(void* shared, const void* global) {
-    emulated::copy_later(shared, global, __builtin_return_address(0));
-}
+DEVICE void copy16(void* shared, const void* global) { emulated::copy_later(shared, global); }
 DEVICE void copies_commit() { emulated::copies_commit(); }
 template <int N> DEVICE void copies_wait() { emulated::copies_wait(N); }
 #else

@@ -31,7 +31,6 @@ extern BlockPlace block_place;
 
 #if EMULATOR_CHECKED
 // Calls, so that the checker does not take the emulator's variables for the kernel's.
-#define EMULATOR_VARIABLE __attribute__((no_sanitize_thread, noinline))
 Index3 thread_index();
 Index3 block_index();
 Index3 block_size();
@@ -47,31 +46,19 @@ inline unsigned char* dynamic_shared() { return block_place.dynamic_shared; }
 inline uint32_t lane() { return place->lane; }
 #endif
 
-// Operands of a tensor-core product, as one lane holds them: up to four words of a, two of b.
-struct Operands {
-    uint32_t words[6];
-};
-
-// `site` is the return address in the kernel, which reports translate to a source line.
-void barrier(const void* site);
-void collective(Collective kind, uint32_t mask, const void* site);
-uint64_t shuffle_bits(uint32_t mask, uint64_t value, int32_t source, const void* site);
-uint32_t ballot(uint32_t mask, bool predicate, const void* site);
-void multiply(Collective kind, void* sums, Operands operands, const void* site);
-void copy_later(void* shared, const void* global, const void* site);
+// What a kernel calls. Each finds by its return address the place in the kernel that reports name. A switch to another fiber
+// happens within these functions themselves, as deep returns on another stack would be mispredicted.
+void barrier();
+void sync_warp(uint32_t mask);
+uint64_t shuffle_bits(uint32_t mask, uint64_t value, int32_t source);
+uint32_t ballot(uint32_t mask, bool predicate);
+// A tensor-core product. Each operand is two words: the first in the low half.
+void multiply(Collective kind, void* sums, uint64_t a, uint64_t a_more, uint64_t b);
+void copy_later(void* shared, const void* global);
 void copies_commit();
 void copies_wait(int groups);
-void atomic(void* address, size_t bytes, const void* site);
-__attribute__((noinline, cold)) void misaligned(const void* address, size_t bytes);
-
-template <class T> EMULATOR_UNCHECKED inline T shuffle(uint32_t mask, T value, int32_t source, const void* site) {
-    uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof(T));
-    bits = shuffle_bits(mask, bits, source, site);
-    T result;
-    std::memcpy(&result, &bits, sizeof(T));
-    return result;
-}
+void atomic(void* address, size_t bytes);
+[[noreturn]] __attribute__((cold)) void misaligned(const void* address, size_t bytes);
 
 // A kernel as the emulator calls it. `call` passes the arguments, by value, to `function`.
 struct Kernel {

@@ -1,7 +1,7 @@
 #include "processor.hpp"
 #include "checker.hpp"
 #include "lines.hpp"
-#include "stacks.hpp"
+#include "scheduling.hpp"
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -74,7 +74,7 @@ void Multiprocessor::run_block(uint64_t block) {
         Warp& warp = warps_[w];
         warp.alive = warp.unstarted = warp.ready = mask;
         warp.at_barrier = 0;
-        warp.gatherings_count = 0;
+        warp.gatherings = 0;
     }
     ready_warps_ = warp_count_ == MAX_WARPS ? 0xffffffffu : (1u << warp_count_) - 1;
     live_ = thread_count_;
@@ -88,11 +88,12 @@ void Multiprocessor::run_block(uint64_t block) {
 }
 
 void Multiprocessor::run_threads() {
-    Thread* first = choose();
-    start_on_stack(*first, take_stack());
-    running_ = first;
-    place = &first->place;
-    emulated_switch_stacks(&main_stack_pointer_, first->stack_pointer);
+    bool unstarted;
+    Thread* first = choose(&unstarted);
+    start_on_stack(*first, free_stacks_.back());
+    free_stacks_.pop_back();
+    make_running(*first);
+    switch_fibers(&main_, &first->resume);
     running_ = nullptr;
     place = nullptr;
     if (live_ && !failed_) {
@@ -105,61 +106,6 @@ void Multiprocessor::run_threads() {
     }
 }
 
-// A ready thread, no longer marked ready, or null.
-Thread* Multiprocessor::choose() {
-    if (!ready_warps_) {
-        return nullptr;
-    }
-    uint32_t w = current_warp_, lane;
-    switch (order_.kind) {
-    case OrderKind::Forward: {
-        uint32_t from_here = ready_warps_ & 0xffffffffu << w;
-        w = uint32_t(__builtin_ctz(from_here ? from_here : ready_warps_));
-        lane = uint32_t(__builtin_ctz(warps_[w].ready));
-        break;
-    }
-    case OrderKind::Reverse: {
-        uint32_t from_here = ready_warps_ & 0xffffffffu >> (31 - w);
-        w = 31 - uint32_t(__builtin_clz(from_here ? from_here : ready_warps_));
-        lane = 31 - uint32_t(__builtin_clz(warps_[w].ready));
-        break;
-    }
-    default: {
-        uint64_t random = next_random(random_);
-        uint32_t mask = ready_warps_;
-        for (uint32_t skip = uint32_t(random) % uint32_t(__builtin_popcount(mask)); skip; --skip) {
-            mask &= mask - 1;
-        }
-        w = uint32_t(__builtin_ctz(mask));
-        mask = warps_[w].ready;
-        for (uint32_t skip = uint32_t(random >> 32) % uint32_t(__builtin_popcount(mask)); skip; --skip) {
-            mask &= mask - 1;
-        }
-        lane = uint32_t(__builtin_ctz(mask));
-    }
-    }
-    current_warp_ = w;
-    Warp& warp = warps_[w];
-    warp.ready &= ~(1u << lane);
-    if (!warp.ready) {
-        ready_warps_ &= ~(1u << w);
-    }
-    return &threads_[w * WARP + lane];
-}
-
-int Multiprocessor::take_stack() {
-    int stack = free_stacks_.back();
-    free_stacks_.pop_back();
-    return stack;
-}
-
-void Multiprocessor::start_on_stack(Thread& thread, int stack) {
-    warps_[thread.warp].unstarted &= ~(1u << thread.place.lane);
-    thread.stack = stack;
-    thread.copy_group = 0;
-    thread.stack_pointer = fresh_stack_pointer(stacks_, stack, &Multiprocessor::enter);
-}
-
 // What every fiber runs: threads that end without having waited follow each other on one stack.
 void Multiprocessor::enter() {
     Multiprocessor& self = *processor;
@@ -167,43 +113,22 @@ void Multiprocessor::enter() {
         Thread& thread = *self.running_;
         self.kernel_->call(self.kernel_->function, self.arguments_);
         self.finish(thread);
-        Thread* next = self.choose();
-        if (next && self.warps_[next->warp].unstarted >> next->place.lane & 1) {
+        bool unstarted;
+        Thread* next = self.choose(&unstarted);
+        if (next && unstarted) {
             self.start_on_stack(*next, thread.stack);
-            self.running_ = next;
-            place = &next->place;
+            self.make_running(*next);
             continue;
         }
         self.free_stacks_.push_back(thread.stack);
         ++self.counts_.switches;
-        void* target = self.main_stack_pointer_;
+        const Resume* resume = &self.main_;
         if (next) {
-            self.running_ = next;
-            place = &next->place;
-            target = next->stack_pointer;
+            self.make_running(*next);
+            resume = &next->resume;
         }
-        emulated_switch_stacks(&thread.stack_pointer, target);
+        switch_fibers(&thread.resume, resume);
     }
-}
-
-// Lets another thread run until this one is chosen again.
-void Multiprocessor::leave() {
-    Thread& self = *running_;
-    Thread* next = choose();
-    if (next == &self) {
-        return;
-    }
-    ++counts_.switches;
-    void* target = main_stack_pointer_;
-    if (next) {
-        if (warps_[next->warp].unstarted >> next->place.lane & 1) {
-            start_on_stack(*next, take_stack());
-        }
-        running_ = next;
-        place = &next->place;
-        target = next->stack_pointer;
-    }
-    emulated_switch_stacks(&self.stack_pointer, target);
 }
 
 void Multiprocessor::finish(Thread& thread) {
@@ -214,7 +139,7 @@ void Multiprocessor::finish(Thread& thread) {
     Warp& warp = warps_[thread.warp];
     warp.alive &= ~(1u << thread.place.lane);
     --live_;
-    if (warp.gatherings_count) {
+    if (warp.gatherings) {
         complete_without(thread);
     }
     if (live_ && waiting_ == live_) {
@@ -229,8 +154,8 @@ void Multiprocessor::stop(const std::string& what) {
 
 void Multiprocessor::abandon() {
     failed_ = true;
-    void* abandoned;
-    emulated_switch_stacks(&abandoned, main_stack_pointer_);
+    Resume abandoned;
+    switch_fibers(&abandoned, &main_);
     __builtin_unreachable();
 }
 

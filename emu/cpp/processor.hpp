@@ -2,6 +2,7 @@
 #pragma once
 #include "exchange.hpp"
 #include "order.hpp"
+#include "stacks.hpp"
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,12 +29,12 @@ struct Thread {
     Place place;
     uint32_t index;  // in the block
     uint32_t warp;
-    void* stack_pointer;
+    Resume resume;
     int stack;
     // What it brings to a collective, and gets back.
     uint64_t value;
     int32_t source;
-    Operands operands;
+    uint64_t operands[3];  // words of a, of a, of b
     void* sums;
     const void* site;  // of the rendezvous it waits at
     std::vector<Copy> copies;
@@ -54,8 +55,8 @@ struct Warp {
     uint32_t unstarted;  // ready, but without a stack
     uint32_t ready;
     uint32_t at_barrier;
-    uint32_t gatherings_count;
-    Gathering gatherings[WARP];
+    uint32_t gatherings;  // number of them
+    uint32_t padding[3];
 };
 
 struct Counts {
@@ -73,9 +74,6 @@ public:
     // Runs a block to its end, or until it fails.
     void run_block(uint64_t block);
 
-    void barrier(const void* site);
-    // Waits for the lanes of `mask`; the last to come carries out the operation.
-    void gather(Collective kind, uint32_t mask, const void* site);
     void copy_later(void* shared, const void* global, const void* site);
     void copies_wait(Thread& thread, int groups);
     // Ends the launch with a message about the running thread; does not return.
@@ -98,32 +96,40 @@ public:
     bool on_own_stack(uintptr_t address) const;
     bool on_stacks(uintptr_t address) const;
 
+    // Waits at the barrier; or for the lanes of `mask`, of which the last to come carries out the operation.
+    void wait_at_barrier(const void* site);
+    void gather(Collective kind, uint32_t mask, const void* site);
+
 private:
     static void enter();
     void run_threads();
-    void finish(Thread& thread);
-    Thread* choose();
+    Thread* choose(bool* unstarted);
     void leave();
+    void make_running(Thread& thread);
     void start_on_stack(Thread& thread, int stack);
-    int take_stack();
+    void finish(Thread& thread);
     void release_barrier();
     void complete(uint32_t warp, uint32_t gathering);
     void complete_without(Thread& thread);
     [[noreturn]] void stop(const std::string& what);
     void report_deadlock();
     void check_barrier_sites();
+    void check_meeting(Collective kind, const void* site, const Gathering& gathering);
+    [[noreturn]] void fail_unnamed(Collective kind, const void* site);
+    [[noreturn]] void fail_different_masks(const void* other_site, const void* site);
     std::string describe(const Thread& thread) const;
 
     std::unique_ptr<Thread[]> threads_;
     Warp warps_[MAX_WARPS];
+    Gathering gatherings_[MAX_WARPS][WARP];
     uint32_t ready_warps_ = 0;
     uint32_t warp_count_ = 0, thread_count_ = 0;
     uint32_t live_ = 0, waiting_ = 0;
-    uint32_t current_warp_ = 0;
+    uint32_t current_warp_ = 0;  // of the thread that runs
     bool barrier_sites_differ_ = false;
     const void* barrier_site_ = nullptr;
     Thread* running_ = nullptr;
-    void* main_stack_pointer_ = nullptr;
+    Resume main_{};
     unsigned char* stacks_ = nullptr;
     std::vector<int> free_stacks_;
 

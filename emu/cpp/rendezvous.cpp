@@ -1,16 +1,16 @@
 // Barriers of a block, and gatherings of a warp's lanes for collective operations.
 #include "checker.hpp"
 #include "lines.hpp"
-#include "processor.hpp"
+#include "scheduling.hpp"
 #include <cstdio>
 #include <map>
 
 namespace emulated {
 
-void Multiprocessor::barrier(const void* site) {
+__attribute__((always_inline)) inline void Multiprocessor::wait_at_barrier(const void* site) {
     Thread& thread = *running_;
     thread.site = site;
-    warps_[thread.warp].at_barrier |= 1u << thread.place.lane;
+    warps_[current_warp_].at_barrier |= 1u << thread.place.lane;
     if (waiting_++ == 0) {
         barrier_site_ = site;
         barrier_sites_differ_ = false;
@@ -52,43 +52,59 @@ void Multiprocessor::check_barrier_sites() {
     }
 }
 
-void Multiprocessor::gather(Collective kind, uint32_t mask, const void* site) {
+__attribute__((always_inline)) inline void Multiprocessor::gather(Collective kind, uint32_t mask, const void* site) {
     Thread& thread = *running_;
-    Warp& warp = warps_[thread.warp];
+    Warp& warp = warps_[current_warp_];
+    Gathering* gatherings = gatherings_[current_warp_];
     uint32_t bit = 1u << thread.place.lane;
     thread.site = site;
-    if (!(mask & bit)) {
-        fail("wrong mask: a lane calls a " + std::string(name_of(kind)) + " whose mask does not name it", site);
+    if (__builtin_expect(!(mask & bit), 0)) {
+        fail_unnamed(kind, site);
     }
-    uint32_t found = warp.gatherings_count;
-    for (uint32_t g = 0; g < warp.gatherings_count; ++g) {
-        const Gathering& other = warp.gatherings[g];
+    uint32_t found = warp.gatherings;
+    for (uint32_t g = 0; g < warp.gatherings; ++g) {
+        const Gathering& other = gatherings[g];
         if (other.mask == mask) {
             found = g;
-        } else if (other.mask & bit && mask & other.arrived) {
-            fail("wrong mask: lanes that wait for each other name different masks, here and at " + source_line(other.site), site);
+        } else if (__builtin_expect(other.mask & bit && mask & other.arrived, 0)) {
+            fail_different_masks(other.site, site);
         }
     }
-    Gathering& gathering = warp.gatherings[found];
-    if (found == warp.gatherings_count) {
+    Gathering& gathering = gatherings[found];
+    if (found == warp.gatherings) {
         gathering = {mask, 0, kind, site};
-        ++warp.gatherings_count;
-    } else if (gathering.kind != kind || (gathering.site != site && source_line(gathering.site) != source_line(site))) {
-        fail("divergent lanes: a " + std::string(name_of(kind)) + " meets a " + name_of(gathering.kind) + " of the same mask at " +
-                 source_line(gathering.site),
-             site);
+        ++warp.gatherings;
+    } else if (__builtin_expect(gathering.kind != kind || gathering.site != site, 0)) {
+        check_meeting(kind, site, gathering);
     }
     gathering.arrived |= bit;
     if ((mask & warp.alive) == gathering.arrived) {
-        complete(thread.warp, found);
+        complete(current_warp_, found);
     }
     leave();
 }
 
+__attribute__((noinline, cold)) void Multiprocessor::fail_unnamed(Collective kind, const void* site) {
+    fail("wrong mask: a lane calls a " + std::string(name_of(kind)) + " whose mask does not name it", site);
+}
+
+__attribute__((noinline, cold)) void Multiprocessor::fail_different_masks(const void* other_site, const void* site) {
+    fail("wrong mask: lanes that wait for each other name different masks, here and at " + source_line(other_site), site);
+}
+
+// The compiler may have copied a call of the source; different lines mean that lanes took different ways.
+__attribute__((noinline, cold)) void Multiprocessor::check_meeting(Collective kind, const void* site, const Gathering& gathering) {
+    if (gathering.kind != kind || source_line(gathering.site) != source_line(site)) {
+        fail("divergent lanes: a " + std::string(name_of(kind)) + " meets a " + name_of(gathering.kind) + " of the same mask at " +
+                 source_line(gathering.site),
+             site);
+    }
+}
+
 void Multiprocessor::complete(uint32_t w, uint32_t number) {
     Warp& warp = warps_[w];
-    Gathering gathering = warp.gatherings[number];
-    warp.gatherings[number] = warp.gatherings[--warp.gatherings_count];
+    Gathering gathering = gatherings_[w][number];
+    gatherings_[w][number] = gatherings_[w][--warp.gatherings];
     ++counts_.collectives;
     counts_.products += gathering.kind >= Collective::F16Depth8;
     carry_out(gathering.kind, gathering.arrived, &threads_[w * WARP], *this, gathering.site);
@@ -99,8 +115,9 @@ void Multiprocessor::complete(uint32_t w, uint32_t number) {
 // The end of a thread may be what a gathering waited for.
 void Multiprocessor::complete_without(Thread& thread) {
     Warp& warp = warps_[thread.warp];
-    for (uint32_t g = warp.gatherings_count; g-- > 0;) {
-        if ((warp.gatherings[g].mask & warp.alive) == warp.gatherings[g].arrived) {
+    for (uint32_t g = warp.gatherings; g-- > 0;) {
+        const Gathering& gathering = gatherings_[thread.warp][g];
+        if ((gathering.mask & warp.alive) == gathering.arrived) {
             complete(thread.warp, g);
         }
     }
@@ -114,8 +131,8 @@ void Multiprocessor::report_deadlock() {
         for (uint32_t mask = warp.at_barrier; mask; mask &= mask - 1) {
             ++places["at the barrier at " + source_line(threads_[w * WARP + uint32_t(__builtin_ctz(mask))].site)];
         }
-        for (uint32_t g = 0; g < warp.gatherings_count; ++g) {
-            const Gathering& gathering = warp.gatherings[g];
+        for (uint32_t g = 0; g < warp.gatherings; ++g) {
+            const Gathering& gathering = gatherings_[w][g];
             uint32_t absent = gathering.mask & warp.alive & ~gathering.arrived;
             std::snprintf(text, sizeof text, "in a %s of mask %08x, for lanes %08x of warp %u, at ", name_of(gathering.kind),
                           gathering.mask, absent, w);
@@ -133,29 +150,31 @@ void Multiprocessor::report_deadlock() {
     }
 }
 
-void barrier(const void* site) { processor->barrier(site); }
-void collective(Collective kind, uint32_t mask, const void* site) { processor->gather(kind, mask, site); }
+void barrier() { processor->wait_at_barrier(__builtin_return_address(0)); }
 
-uint64_t shuffle_bits(uint32_t mask, uint64_t value, int32_t source, const void* site) {
+void sync_warp(uint32_t mask) { processor->gather(Collective::Sync, mask, __builtin_return_address(0)); }
+
+uint64_t shuffle_bits(uint32_t mask, uint64_t value, int32_t source) {
     Thread& thread = processor->running();
     thread.value = value;
     thread.source = source;
-    processor->gather(Collective::Shuffle, mask, site);
-    return thread.value;
+    processor->gather(Collective::Shuffle, mask, __builtin_return_address(0));
+    return processor->running().value;
 }
 
-uint32_t ballot(uint32_t mask, bool predicate, const void* site) {
-    Thread& thread = processor->running();
-    thread.value = predicate;
-    processor->gather(Collective::Ballot, mask, site);
-    return uint32_t(thread.value);
+uint32_t ballot(uint32_t mask, bool predicate) {
+    processor->running().value = predicate;
+    processor->gather(Collective::Ballot, mask, __builtin_return_address(0));
+    return uint32_t(processor->running().value);
 }
 
-void multiply(Collective kind, void* sums, Operands operands, const void* site) {
+void multiply(Collective kind, void* sums, uint64_t a, uint64_t a_more, uint64_t b) {
     Thread& thread = processor->running();
-    thread.operands = operands;
+    thread.operands[0] = a;
+    thread.operands[1] = a_more;
+    thread.operands[2] = b;
     thread.sums = sums;
-    processor->gather(kind, 0xffffffffu, site);
+    processor->gather(kind, 0xffffffffu, __builtin_return_address(0));
 }
 
 void misaligned(const void* address, size_t bytes) {
