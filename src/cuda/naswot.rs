@@ -98,6 +98,8 @@ impl Cell {
             plan.values.iter().map(|value| (value.codes > 0).then(|| segment(&value.shape, value.codes))).collect();
         let last = plan.stages[2].map(|last| plan.values[last].shape);
         let head_word = last.map_or(0, |shape| segment(&shape, 1));
+        // The products of codes keep their sums in registers while the multiplicity stays.
+        segments.sort_by_key(|segment| segment.multiplicity);
         let (head_sums, head_affine) = last.map_or((0, 0), |shape| {
             let channels = padded(shape.channels);
             (aligned(parts(images * shape.pixels()) * 2 * channels * 4), aligned(2 * channels * 4))
