@@ -141,8 +141,8 @@ struct SynflowState {
     int32_t exponent;
     float largest;
 };
-// Kinds of a map's terms. MAP: x. POOL: 3×3 average of x, the divisor counting pixels inside. HALVE: 2×2 average of x, which is twice
-// as high and wide. POOL_BACK, HALVE_BACK: the gradients by the sources of these; x is the gradient by their outputs.
+// Kinds of a map's terms. MAP: x. POOL: 3×3 average of x, the divisor counting pixels inside. HALVE: 2×2 average of x, which is
+// twice as high and wide. POOL_BACK, HALVE_BACK: the gradients by the sources of these; x is the gradient by their outputs.
 enum SynflowKind { SYNFLOW_MAP = 0, SYNFLOW_POOL = 1, SYNFLOW_HALVE = 2, SYNFLOW_POOL_BACK = 3, SYNFLOW_HALVE_BACK = 4 };
 // x, behind its kind, times 2^shift. `state` belongs to x, or to the map that a convolution made x from; then the weights'
 // exponent is the shift.
@@ -160,8 +160,8 @@ struct SynflowMixJob {
     int32_t count;
 };
 // The sums of a convolution's packed weights |w| = weights·2^shift and their gradients g, given in parts [part][weights]; g's
-// exponent is that of the convolution's source and that of the gradient by its output together. Result: Σ w·g, Σ w·|ln(g + 1e-6)|,
-// Σ w·ln(g + 1).
+// exponent is that of the convolution's source and that of the gradient by its output together. Result: Σ w·g,
+// Σ w·|ln(g + 1e-6)|, Σ w·ln(g + 1).
 struct SynflowSumsJob {
     const float* gradient;
     const float* weights;
