@@ -14,58 +14,71 @@
 
 namespace conv {
 
-template <int K, int N> constexpr int STEPS = K == 1 ? 4 : N == 64 ? 3 : 9;
-// Taps whose loads are begun together.
-template <int N, class Product> constexpr int UNROLLED = N == 64 || !Product::HALVES ? 1 : 3;
-template <int K, int N, class Product> using StagesOf = Stages<N, STEPS<K, N>, Product::HALVES>;
+// Steps of a stage: all taps of 16 inputs, or a row of them where sums fill 64 registers and leave few to carry weights in.
+template <int K, int N, class Product>
+constexpr int STEPS = K == 1 ? 4 : sizeof(typename Product::template Sums<N>) == 64 * sizeof(float) ? 3 : 9;
+template <int K, int N, class Product> using StagesOf = Stages<N, STEPS<K, N, Product>, Product::HALVES>;
+
+// Steps of the next stage where `left` are left; with 3×3 taps stages are full.
+template <int K, int N, class Product> DEVICE int steps_of(int left) {
+    return K == 1 ? min(STEPS<K, N, Product>, left) : STEPS<K, N, Product>;
+}
+
+// Where the four pixels of a lane read: their inputs 4t..4t+3 at tap 0, and which taps lie inside, two pixels to a word.
+struct Source {
+    int32_t offset[4];
+    uint32_t taps[2];
+};
+
+// Coordinates cost divisions: a lane finds those of one pixel, and hands them to the lanes that read it.
+template <int K> DEVICE Source source_of(const ConvShape& shape, int warps_first, int lane) {
+    Reach own = reach<K>(shape, warps_first + lane);
+    Source source = {};
+#pragma unroll
+    for (int p = 0; p < 4; ++p) {
+        source.offset[p] = __shfl_sync(0xffffffffu, own.offset, lane / 4 + 8 * p) + lane % 4 * 4;
+        source.taps[p / 2] |= __shfl_sync(0xffffffffu, own.taps, lane / 4 + 8 * p) << 16 * (p % 2);
+    }
+    return source;
+}
+
+// Four inputs of four pixels at a tap; twice as much where negative ones count as zero.
+DEVICE void read(Float4 (&x)[4], const float* from, const ConvShape& shape, const Source& source, int offset, int tap) {
+#pragma unroll
+    for (int p = 0; p < 4; ++p) {
+        x[p] = {0.0f, 0.0f, 0.0f, 0.0f};
+        if (source.taps[p / 2] & 1u << (tap + 16 * (p % 2))) x[p] = load4(in_global(from + uint32_t(source.offset[p] + offset)));
+    }
+    if (!shape.relu) return;
+#pragma unroll
+    for (int p = 0; p < 4; ++p)
+        x[p] = {rectified_twice(x[p].x), rectified_twice(x[p].y), rectified_twice(x[p].z), rectified_twice(x[p].w)};
+}
 
 template <int K, int N, class Product>
 DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weights_memory, float* sums_memory) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, part = blockIdx.x, slice = blockIdx.z;
-    int first_pixel = part * PART + warp * 32;
-
-    // Coordinates cost divisions: a lane finds those of one pixel, and hands them to the lanes that read it.
-    int32_t offset[4];
-    uint32_t taps[2] = {0, 0};  // of two pixels in a word
-    Reach own = reach<K>(shape, first_pixel + lane);
-#pragma unroll
-    for (int p = 0; p < 4; ++p) {
-        offset[p] = __shfl_sync(0xffffffffu, own.offset, lane / 4 + 8 * p) + lane % 4 * 4;
-        taps[p / 2] |= __shfl_sync(0xffffffffu, own.taps, lane / 4 + 8 * p) << 16 * (p % 2);
-    }
-
+    Source source = source_of<K>(shape, part * PART + warp * 32, lane);
     StagesOf<K, N, Product> stages;
-    stages.shared = weights_memory;
-    stages.w = in_global(job.w) + slice * (N * 16);
-    stages.step_stride = shape.outputs * 16;
+    begin(stages, weights_memory, job.w + slice * (N * 16), shape.outputs);
     typename Product::template Sums<N> partial = {};
-    const int steps = shape.inputs / 16 * (K * K);
-    auto count_from = [&](int first) { return min(STEPS<K, N>, steps - first); };
-    const float* x0 = job.x;
-    int chunk = 0;
-    int ky = 0;
-    fetch(stages, 0, 0, count_from(0));
-    deposit(stages, 0, count_from(0));
-    for (int stage = 0, first = 0; first < steps; ++stage) {
+    int left = shape.inputs / 16 * (K * K);  // steps, from the stage in use on
+    fetch(stages, 0, steps_of<K, N, Product>(left));
+    deposit(stages, 0, steps_of<K, N, Product>(left));
+    int chunk = 0, ky = 0;
+#pragma unroll 1
+    for (int stage = 0; left > 0; ++stage) {
         const uint32_t* weights = arrived(stages, stage);
-        int count = count_from(first), next = first + count;
-        if (next < steps) fetch(stages, stage + 1, next, count_from(next));
+        int count = steps_of<K, N, Product>(left);
+        left -= count;
+        if (left > 0) fetch(stages, stage + 1, steps_of<K, N, Product>(left));
 #pragma unroll 1
         for (int row = 0; row < count; row += K) {
             int row_offset = chunk + tap_row(shape, ky);
-#pragma unroll (UNROLLED<N, Product>)
+#pragma unroll 1  // what hides a load is the other warps, of which registers for more loads would leave fewer
             for (int kx = 0; kx < K; ++kx) {
                 Float4 x[4];
-                int tap = row_offset + tap_column(shape, kx);
-#pragma unroll
-                for (int p = 0; p < 4; ++p) {
-                    x[p] = {0.0f, 0.0f, 0.0f, 0.0f};
-                    if (taps[p / 2] & (p % 2 ? 0x10000u : 1u) << (ky * K + kx)) x[p] = load4(in_global(x0 + uint32_t(offset[p] + tap)));
-                }
-                if (shape.relu)
-#pragma unroll
-                    for (int p = 0; p < 4; ++p)
-                        x[p] = {rectified_twice(x[p].x), rectified_twice(x[p].y), rectified_twice(x[p].z), rectified_twice(x[p].w)};
+                read(x, job.x, shape, source, row_offset + tap_column(shape, kx), ky * K + kx);
                 Product::template add<N>(partial, x, weights + (row + kx) * StagesOf<K, N, Product>::STEP, lane);
             }
             if (++ky == K) {
@@ -73,19 +86,19 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
                 chunk += 16;
             }
         }
-        if (next < steps) deposit(stages, stage + 1, count_from(next));
-        first = next;
+        if (left > 0) deposit(stages, stage + 1, steps_of<K, N, Product>(left));
     }
 
     Tile<N> tile = Product::template end<N>(partial, lane);
     float scale = shape.relu ? 0.5f : 1.0f;
-    int count = min(PART, pixels_of(shape) - part * PART);
+    int count = min(PART, shape.images * shape.height * shape.width - part * PART);
     uint32_t live = 0;
+    float* y_of_job = job.y;
 #pragma unroll
     for (int p = 0; p < 4; ++p) {
         int pixel = warp * 32 + lane / 4 + 8 * p;
         live |= uint32_t(pixel < count) << p;
-        float* y = in_global(job.y) + int64_t(part * PART + pixel) * shape.outputs + slice * N + lane % 4 * 2;
+        float* y = in_global(y_of_job) + int64_t(part * PART + pixel) * shape.outputs + slice * N + lane % 4 * 2;
 #pragma unroll
         for (int n = 0; n < N / 8; ++n) {
             float(&pair)[4] = tile.d[p / 2][n];
@@ -111,18 +124,18 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
 CONVOLUTION(conv1_f32_n16, 2, 1, 16, F32)
 CONVOLUTION(conv3_f32_n16, 2, 3, 16, F32)
 
-CONVOLUTION(conv1_f16_n16, 3, 1, 16, F16)
+CONVOLUTION(conv1_f16_n16, 4, 1, 16, F16)
 CONVOLUTION(conv1_f16_n32, 2, 1, 32, F16)
 CONVOLUTION(conv1_f16_n64, 2, 1, 64, F16)
-CONVOLUTION(conv3_f16_n16, 3, 3, 16, F16)
+CONVOLUTION(conv3_f16_n16, 4, 3, 16, F16)
 CONVOLUTION(conv3_f16_n32, 2, 3, 32, F16)
 CONVOLUTION(conv3_f16_n64, 2, 3, 64, F16)
 
 #if CAPABILITY >= 80
-CONVOLUTION(conv1_tf32_n16, 3, 1, 16, Tf32)
+CONVOLUTION(conv1_tf32_n16, 4, 1, 16, Tf32)
 CONVOLUTION(conv1_tf32_n32, 2, 1, 32, Tf32)
 CONVOLUTION(conv1_tf32_n64, 2, 1, 64, Tf32)
-CONVOLUTION(conv3_tf32_n16, 3, 3, 16, Tf32)
+CONVOLUTION(conv3_tf32_n16, 4, 3, 16, Tf32)
 CONVOLUTION(conv3_tf32_n32, 2, 3, 32, Tf32)
 CONVOLUTION(conv3_tf32_n64, 2, 3, 64, Tf32)
 

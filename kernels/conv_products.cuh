@@ -17,7 +17,7 @@ template <int N> struct Tile {
 // f32, by multiply-add. A lane keeps the sums over its own inputs, of 4 pixels by 16 outputs, until the end: 4 loads of pixels and
 // 16 of weights for 256 multiply-adds.
 struct F32 {
-    static constexpr bool HALVES = false, SLOW = true;
+    static constexpr bool HALVES = false;
     template <int N> struct Sums {
         static_assert(N == 16, "64 sums are what registers hold");
         float partial[4][16];
@@ -61,7 +61,7 @@ struct F32 {
 
 // What tensor cores sum up is in the order of a Tile.
 struct TensorCores {
-    static constexpr bool HALVES = false, SLOW = false;
+    static constexpr bool HALVES = false;
     template <int N> using Sums = Tile<N>;
     template <int N> DEVICE Tile<N> end(const Tile<N>& tile, int) { return tile; }
 };

@@ -30,12 +30,10 @@ template <int K> DEVICE int first_tap(const ConvShape& shape, int coordinate) {
 DEVICE int tap_row(const ConvShape& shape, int ky) { return (ky >> (shape.spread - 1)) * shape.source_width * shape.inputs; }
 DEVICE int tap_column(const ConvShape& shape, int kx) { return (kx >> (shape.spread - 1)) * shape.inputs; }
 
-DEVICE int pixels_of(const ConvShape& shape) { return shape.images * shape.height * shape.width; }
-
 // Of a pixel counted over all images; one past the last reads nothing.
 template <int K> DEVICE Reach reach(const ConvShape& shape, int pixel) {
-    if (pixel >= pixels_of(shape)) return {0, 0};
     uint32_t row = uint32_t(pixel) / uint32_t(shape.width), image = row / uint32_t(shape.height);
+    if (image >= uint32_t(shape.images)) return {0, 0};
     int x = pixel - int(row) * shape.width, y = int(row) - int(image) * shape.height;
     uint32_t rows = taps_inside<K>(shape, y, shape.source_height), columns = taps_inside<K>(shape, x, shape.source_width), taps = 0;
 #pragma unroll
@@ -47,5 +45,10 @@ template <int K> DEVICE Reach reach(const ConvShape& shape, int pixel) {
 // 2·max(v, 0), exact, and NaN for NaN. One addition, where a maximum would compete with the integer instructions that cut numbers
 // into parts; who calls it halves the sums.
 DEVICE float rectified_twice(float v) { return v + fabsf(v); }
+
+// max(v, 0) where the shape wants it, else v, as integers: so there is no branch to hold back loads. NaN as cards make it, with its sign
+// bit clear, stays NaN.
+DEVICE int32_t floor_of(const ConvShape& shape) { return shape.relu ? 0 : int32_t(0x80000000u); }
+DEVICE float at_least(float v, int32_t floor) { return float_of(uint32_t(max(int32_t(bits_of(v)), floor))); }
 
 }  // namespace conv

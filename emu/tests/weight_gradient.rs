@@ -41,7 +41,8 @@ fn launch(
     let (_memory, argument) = list(card, &jobs);
     let grid = [parts, jobs.len(), convolution.inputs / 16 * (convolution.outputs / 16)].map(|size| size as u32);
     let arguments = [argument, Argument::new(convolution.shape()), Argument::new(strips_per_part as i32)];
-    card.launch(kernel, grid, [256, 1, 1], 0, &arguments).unwrap();
+    let threads = if kernel.ends_with("f32") { 256 } else { 128 };
+    card.launch(kernel, grid, [threads, 1, 1], 0, &arguments).unwrap();
     tensors.iter().map(|(_, _, gradient)| card.download(gradient)).collect()
 }
 
