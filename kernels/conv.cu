@@ -42,14 +42,15 @@ template <int K> DEVICE Source source_of(const ConvShape& shape, int warps_first
     return source;
 }
 
-// Four inputs of four pixels at a tap; twice as much where negative ones count as zero.
-DEVICE void read(Float4 (&x)[4], const float* from, const ConvShape& shape, const Source& source, int offset, int tap) {
+// Four inputs of four pixels at a tap.
+DEVICE void read(Float4 (&x)[4], const float* from, const Source& source, int offset, int tap) {
 #pragma unroll
     for (int p = 0; p < 4; ++p) {
         x[p] = {0.0f, 0.0f, 0.0f, 0.0f};
         if (source.taps[p / 2] & 1u << (tap + 16 * (p % 2))) x[p] = load4(in_global(from + uint32_t(source.offset[p] + offset)));
     }
-    if (!shape.relu) return;
+}
+DEVICE void rectify_twice(Float4 (&x)[4]) {
 #pragma unroll
     for (int p = 0; p < 4; ++p)
         x[p] = {rectified_twice(x[p].x), rectified_twice(x[p].y), rectified_twice(x[p].z), rectified_twice(x[p].w)};
@@ -78,8 +79,9 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
 #pragma unroll 1  // what hides a load is the other warps, of which registers for more loads would leave fewer
             for (int kx = 0; kx < K; ++kx) {
                 Float4 x[4];
-                read(x, job.x, shape, source, row_offset + tap_column(shape, kx), ky * K + kx);
-                Product::template add<N>(partial, x, weights + (row + kx) * StagesOf<K, N, Product>::STEP, lane);
+                read(x, job.x, source, row_offset + tap_column(shape, kx), ky * K + kx);
+                if (!Product::RECTIFIES && shape.relu) rectify_twice(x);
+                Product::template add<N>(partial, x, weights + (row + kx) * StagesOf<K, N, Product>::STEP, lane, shape.relu);
             }
             if (++ky == K) {
                 ky = 0;
@@ -90,7 +92,7 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
     }
 
     Tile<N> tile = Product::template end<N>(partial, lane);
-    float scale = shape.relu ? 0.5f : 1.0f;
+    float scale = !Product::RECTIFIES && shape.relu ? 0.5f : 1.0f;
     int count = min(PART, shape.images * shape.height * shape.width - part * PART);
     uint32_t live = 0;
     float* y_of_job = job.y;

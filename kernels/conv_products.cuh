@@ -17,13 +17,13 @@ template <int N> struct Tile {
 // f32, by multiply-add. A lane keeps the sums over its own inputs, of 4 pixels by 16 outputs, until the end: 4 loads of pixels and
 // 16 of weights for 256 multiply-adds.
 struct F32 {
-    static constexpr bool HALVES = false;
+    static constexpr bool HALVES = false, RECTIFIES = false;
     template <int N> struct Sums {
         static_assert(N == 16, "64 sums are what registers hold");
         float partial[4][16];
     };
 
-    template <int N> DEVICE void add(Sums<N>& sums, const Float4 (&x)[4], const uint32_t* weights, int lane) {
+    template <int N> DEVICE void add(Sums<N>& sums, const Float4 (&x)[4], const uint32_t* weights, int lane, bool relu) {
 #pragma unroll
         for (int o = 0; o < 16; ++o) {
             Word4 w = load4(weights + o / 8 * 128 + o % 8 * 16 + lane % 4 * 4);
@@ -61,21 +61,22 @@ struct F32 {
 
 // What tensor cores sum up is in the order of a Tile.
 struct TensorCores {
-    static constexpr bool HALVES = false;
+    static constexpr bool HALVES = false;     // the operands are of 16 bits
+    static constexpr bool RECTIFIES = false;  // `add` itself counts negative numbers as zero where `relu`
     template <int N> using Sums = Tile<N>;
     template <int N> DEVICE Tile<N> end(const Tile<N>& tile, int) { return tile; }
 };
 
 // Operands rounded to the 11 bits of f16, sums in f32.
 struct F16 : TensorCores {
-    static constexpr bool HALVES = true;
+    static constexpr bool HALVES = true, RECTIFIES = true;
 
-    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane) {
+    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane, bool relu) {
         uint32_t a[2][4];
 #pragma unroll
         for (int p = 0; p < 4; ++p) {
-            a[p / 2][p % 2] = halves_of(x[p].x, x[p].y);
-            a[p / 2][p % 2 + 2] = halves_of(x[p].z, x[p].w);
+            a[p / 2][p % 2] = relu ? halves_of_positive(x[p].x, x[p].y) : halves_of(x[p].x, x[p].y);
+            a[p / 2][p % 2 + 2] = relu ? halves_of_positive(x[p].z, x[p].w) : halves_of(x[p].z, x[p].w);
         }
 #pragma unroll
         for (int n = 0; n < N / 8; ++n) {
@@ -101,7 +102,7 @@ DEVICE uint32_t tf32_of(float v) { return bits_of(v + (v - float_of(bits_of(v) &
 
 // Operands rounded to the 11 bits of tf32, sums in f32.
 struct Tf32 : TensorCores {
-    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane) {
+    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane, bool relu) {
         uint32_t a[2][2][4];  // [pixels from 16m on][first or second product][register]
 #pragma unroll
         for (int p = 0; p < 4; ++p) {
@@ -125,7 +126,7 @@ struct Tf32 : TensorCores {
 // f32 operands in two parts. Of the four products of parts three count: what is left out, and the last bit of low parts, is some 2^-22 of
 // a product, of either sign.
 struct Tf32x3 : TensorCores {
-    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane) {
+    template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane, bool relu) {
         uint32_t high[2][2][4], low[2][2][4];
 #pragma unroll
         for (int p = 0; p < 4; ++p) {

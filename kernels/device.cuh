@@ -59,6 +59,17 @@ DEVICE uint32_t halves_of(float low, float high) {
     return uint32_t(a) | uint32_t(b) << 16;
 }
 
+// So, with negative numbers as zero; NaN stays NaN.
+DEVICE uint32_t halves_of_positive(float low, float high) {
+#if __CUDA_ARCH__ >= 800
+    uint32_t halves;
+    asm("cvt.rn.relu.f16x2.f32 %0, %1, %2;" : "=r"(halves) : "f"(high), "f"(low));
+    return halves;
+#else
+    return halves_of(low < 0.0f ? 0.0f : low, high < 0.0f ? 0.0f : high);
+#endif
+}
+
 // d += a·b on fp16 operands, f32 sums. a: 16×8, b: 8×8. Lane (g = lane / 4, t = lane % 4) holds a[g][2t..2t+1],
 // a[g+8][2t..2t+1], b[2t..2t+1][g] and d[g][2t..2t+1], d[g+8][2t..2t+1].
 DEVICE void multiply_f16(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t b) {

@@ -182,6 +182,9 @@ DEVICE float float_of(uint32_t u) { return __uint_as_float(u); }
 DEVICE uint32_t halves_of(float low, float high) {
     return uint32_t(emulated_cast<uint16_t>(_Float16(low))) | uint32_t(emulated_cast<uint16_t>(_Float16(high))) << 16;
 }
+DEVICE uint32_t halves_of_positive(float low, float high) {
+    return halves_of(low < 0.0f ? 0.0f : low, high < 0.0f ? 0.0f : high);
+}
 
 DEVICE uint64_t emulated_pair(uint32_t first, uint32_t second) { return uint64_t(second) << 32 | first; }
 DEVICE void emulated_multiply(emulated::Collective kind, void* d, const uint32_t (&a)[4], const uint32_t (&b)[2]) {
