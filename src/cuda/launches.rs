@@ -9,7 +9,7 @@ use super::layout::parts;
 use super::program::Program;
 use super::Precision;
 use crate::plan::Shape;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Threads of a block.
 const THREADS: usize = 256;
@@ -206,8 +206,10 @@ pub fn average2(program: &mut Program, images: usize, (height, width, channels):
 /// Copies of lists of floats, or zeros.
 pub fn copy(program: &mut Program, jobs: &[CopyJob]) {
     program.launch("copy", lists(jobs.iter().map(|job| job.count)), jobs, &[]);
-    let least = |job: &CopyJob| job.count as usize * if job.from == 0 { 4 } else { 8 };
-    program.least(jobs.iter().map(least).sum(), 0);
+    let written: usize = jobs.iter().map(|job| job.count as usize).sum();
+    let sources: HashMap<u64, usize> = jobs.iter().map(|job| (job.from, job.count as usize)).collect();
+    let read: usize = sources.into_iter().filter(|(from, _)| *from != 0).map(|(_, count)| count).sum();
+    program.least(4 * (written + read), 0);
 }
 
 /// A step of SGD.

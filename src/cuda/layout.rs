@@ -10,6 +10,9 @@ use crate::plan::{Before, Conv, Place, Plan, Pool, Shape, Source, Term};
 use crate::space::Skeleton;
 use std::collections::{BTreeMap, HashSet};
 
+#[cfg(test)]
+mod tests;
+
 /// Channels that lie together: maps and weights are padded to them.
 pub const BLOCK: usize = 16;
 
