@@ -62,6 +62,11 @@ pub trait Backend: Send + Sync {
     /// The set of kernels in use: results are equal to the last bit where backend and kernel set are.
     fn kernel_set(&self) -> &'static str;
 
+    /// The name of the card that computes, if one does, and its f32 operations a second by its data.
+    fn card(&self) -> Option<(String, f64)> {
+        None
+    }
+
     /// How many cells at a time keep it busy, with so many worker threads.
     fn cells_at_a_time(&self, threads: usize) -> usize {
         threads.saturating_mul(16)

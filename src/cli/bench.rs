@@ -150,6 +150,7 @@ impl BenchJob {
             repeats: self.repeats,
             cells: self.cells.clone(),
             peak: Peak::measure(Isa::detect(), threads),
+            card: engine.card(),
             timings: Vec::new(),
             search: None,
             notes: vec![

@@ -171,7 +171,7 @@ impl Device {
         let free = self.free().unwrap_or(0);
         Error::Device {
             asked: format!("cuda:{}", self.card.number),
-            reason: format!("{what} needs {} MB of its memory and {} MB are free", bytes >> 20, free >> 20),
+            reason: format!("{what} would take {} MB of its memory and {} MB are free", bytes >> 20, free >> 20),
             remedy: "End what else uses the card, choose a smaller --batch, or use --device cpu.".to_string(),
         }
     }

@@ -80,11 +80,22 @@ pub struct Cuda {
     state: Mutex<State>,
 }
 
+/// What the memory for chunks was last used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Use {
+    #[default]
+    Nothing,
+    Naswot,
+    Synflow,
+    Training,
+}
+
 #[derive(Default)]
 struct State {
     banks: Vec<Bank>,
     outsides: Vec<Outside>,
     arena: Arena,
+    used_for: Use,
     batch: Option<(Batch, Memory)>,
     task: Option<Task>,
 }
@@ -137,6 +148,14 @@ impl Cuda {
 }
 
 impl State {
+    /// Begins a use of the memory for chunks; what another use took is given back, so that there is room for what it needs besides.
+    fn begin(&mut self, this: Use) {
+        if self.used_for != this {
+            self.arena = Arena::default();
+            self.used_for = this;
+        }
+    }
+
     /// The bank of these weights, with what the plans need.
     fn bank(&mut self, device: &Device, weights: &Arc<Weights>, plans: &[Plan]) -> Result<usize> {
         let at = match self.banks.iter().position(|bank| bank.weights().id() == weights.id()) {
@@ -186,6 +205,7 @@ impl Cuda {
         let plans: Vec<Plan> = cells.iter().map(plan).collect();
         let bits: Vec<u64> = cells.iter().map(|cell| skeleton.code_bits(cell)).collect();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.begin(Use::Naswot);
         let bank = state.bank(&self.device, weights, &plans)?;
         let image = state.batch(&self.device, batch)?;
         let State { banks, arena, .. } = &mut *state;
@@ -205,6 +225,7 @@ impl Cuda {
         work: impl FnOnce(&train::Surroundings, &mut Arena) -> Result<R>,
     ) -> Result<R> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.begin(Use::Training);
         let bank = state.bank(&self.device, weights, plans)?;
         state.banks[bank].prepare_training(&self.device)?;
         if state.task.as_ref().is_none_or(|known| known.task != *task) {
@@ -258,6 +279,10 @@ impl Backend for Cuda {
         }
     }
 
+    fn card(&self) -> Option<(String, f64)> {
+        Some((self.device.card().name.clone(), self.device.card().peak()))
+    }
+
     fn cells_at_a_time(&self, _: usize) -> usize {
         CELLS_AT_A_TIME
     }
@@ -289,6 +314,7 @@ impl Backend for Cuda {
 
     fn synflow(&self, cells: &[Cell], weights: &Arc<Weights>, watch: &dyn Watch) -> Result<Vec<SynflowSums>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.begin(Use::Synflow);
         let known = state.outsides.iter().position(|outside| outside.weights().id() == weights.id());
         let at = match known {
             Some(at) => at,

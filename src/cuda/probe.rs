@@ -20,8 +20,19 @@ pub struct Card {
     pub memory: usize,
     /// Multiprocessors.
     pub multiprocessors: usize,
+    /// Their highest clock in kHz.
+    pub clock: usize,
     /// Version of the driver, as CUDA counts: 12040 for 12.4.
     pub driver: i32,
+}
+
+impl Card {
+    /// f32 operations a second if every lane does a multiply-add, which counts two, in every cycle.
+    pub fn peak(&self) -> f64 {
+        // Lanes of a multiprocessor, by the programming guide.
+        let lanes = if matches!(self.capability, (7, 5) | (8, 0)) { 64 } else { 128 };
+        (self.multiprocessors * lanes * 2) as f64 * self.clock as f64 * 1e3
+    }
 }
 
 /// The cards by number, or why there are none, as a clause: "no driver …".
@@ -60,6 +71,33 @@ fn card(number: i32, driver: i32) -> Result<Card, DriverError> {
         // SAFETY: as above.
         memory: unsafe { result::device::total_mem(device)? },
         multiprocessors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
+        clock: attribute(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)? as usize,
         driver,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peaks_are_those_of_the_data_sheets() {
+        let card = |capability, multiprocessors, clock| Card {
+            number: 0,
+            name: String::new(),
+            capability,
+            memory: 0,
+            multiprocessors,
+            clock,
+            driver: 12040,
+        };
+        // T4: 8.1 TFLOP/s; A100: 19.5; H100 SXM: 67.
+        for (card, teraflops) in [
+            (card((7, 5), 40, 1_590_000), 8.1),
+            (card((8, 0), 108, 1_410_000), 19.5),
+            (card((9, 0), 132, 1_980_000), 67.0),
+        ] {
+            assert!((card.peak() / 1e12 - teraflops).abs() < 0.05, "{card:?}: {}", card.peak());
+        }
+    }
 }

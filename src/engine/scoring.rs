@@ -105,6 +105,11 @@ impl Engine {
         self.device_note.as_deref()
     }
 
+    /// The name of the card that computes, if one does, and its f32 operations a second by its data.
+    pub fn card(&self) -> Option<(String, f64)> {
+        self.backend.card()
+    }
+
     /// How many cells at a time keep the device busy.
     pub fn cells_at_a_time(&self) -> usize {
         self.backend.cells_at_a_time(self.threads())

@@ -165,3 +165,18 @@ fn emulated_cuda_without_graphs_gives_the_same_bits() {
     plain.env("EMULATED_FAIL_CAPTURE", "1");
     assert_eq!(told(plain), (Some(0), recorded, String::new()));
 }
+
+#[test]
+fn emulated_cuda_bench_refers_to_the_cards_peak() {
+    let arguments = ["bench", "--device", "cuda", "--measures", "log-synflow", "--cells", "1", "--repeats", "1"];
+    let small = ["--dataset", "imagenet16-120", "--data", "noise", "--batch", "2", "--quiet", "--format"];
+    let (code, text, errors) = told(with_cards("90", &[&arguments[..], &small, &["json"]].concat()));
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let (peak, measure) = (report["peak_gflops"]["card"].as_f64().unwrap(), &report["measures"][0]);
+    assert!((50_000.0..70_000.0).contains(&peak), "{peak}");
+    let share = measure["gflops"].as_f64().unwrap() / peak;
+    assert!((measure["share_of_peak"].as_f64().unwrap() - share).abs() <= 1e-12 * share, "{text}");
+    let (code, text, _) = told(with_cards("90", &[&arguments[..], &small, &["table"]].concat()));
+    assert!(code == Some(0) && text.contains("card") && text.contains("Emulated 9.0"), "{text}");
+}
