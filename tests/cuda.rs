@@ -2,6 +2,8 @@
 
 mod common;
 
+use common::golden::names;
+use common::golden_checks;
 use common::measures::{self, batch, cells, fresh, raw_bits, skeleton, FirstGradients};
 use etnas::backend::Backend;
 use etnas::cuda::{Cuda, Precision};
@@ -32,6 +34,11 @@ fn emulated() -> Vec<Cuda> {
     all
 }
 
+/// A card's gradients of the first step.
+fn first_gradients(card: &Cuda) -> impl Fn(&Cell, &Arc<Weights>, &RegressionTask) -> Vec<(String, f64)> + use<'_> {
+    |cell, weights, task| card.first_gradients(cell, weights, task).unwrap()
+}
+
 fn everywhere(check: impl Fn(&[&dyn Backend])) {
     let cards = emulated();
     check(&cards.iter().map(|card| card as &dyn Backend).collect::<Vec<_>>());
@@ -60,17 +67,36 @@ fn emulated_cuda_synflow_agrees_with_the_reference() {
 #[test]
 fn emulated_cuda_training_agrees_with_the_reference() {
     let cards = emulated();
-    let norms: Vec<_> = cards
-        .iter()
-        .map(|card| {
-            move |cell: &Cell, weights: &Arc<Weights>, task: &RegressionTask| {
-                card.first_gradients(cell, weights, task).unwrap()
-            }
-        })
-        .collect();
+    let norms: Vec<_> = cards.iter().map(first_gradients).collect();
     let backends: Vec<(&dyn Backend, FirstGradients)> =
         cards.iter().zip(&norms).map(|(card, norms)| (card as &dyn Backend, norms as FirstGradients)).collect();
     measures::training_agrees(&backends, &[(1, (16, 16), 16)], 1);
+}
+
+#[test]
+fn emulated_cuda_golden_small_scores() {
+    everywhere(|backends| names("small", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends)));
+}
+
+fn check_slopes(size: &str, cards: &[Cuda]) {
+    let norms: Vec<_> = cards.iter().map(first_gradients).collect();
+    let backends: Vec<(&dyn Backend, FirstGradients)> =
+        cards.iter().zip(&norms).map(|(card, norms)| (card as &dyn Backend, norms as FirstGradients)).collect();
+    names(size, "slope").iter().for_each(|path| golden_checks::check_slope(path, &backends));
+}
+
+#[test]
+fn emulated_cuda_golden_small_slope() {
+    check_slopes("small", &emulated()[..3]);
+}
+
+#[test]
+#[ignore = "minutes: .ci/extended runs it"]
+fn emulated_cuda_golden_medium() {
+    everywhere(|backends| {
+        names("medium", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends))
+    });
+    check_slopes("medium", &emulated()[..1]);
 }
 
 #[test]
