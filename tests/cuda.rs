@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::golden::names;
+use common::golden::{files, names};
 use common::golden_checks;
 use common::measures::{self, batch, cells, fresh, raw_bits, skeleton, FirstGradients};
 use etnas::backend::Backend;
@@ -91,12 +91,19 @@ fn emulated_cuda_golden_small_slope() {
 }
 
 #[test]
-#[ignore = "minutes: .ci/extended runs it"]
 fn emulated_cuda_golden_medium() {
-    everywhere(|backends| {
-        names("medium", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends))
-    });
+    everywhere(|backends| names("medium", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends)));
     check_slopes("medium", &emulated()[..1]);
+}
+
+#[test]
+#[ignore = "full networks take minutes on an emulated card: .ci/extended runs it"]
+fn emulated_cuda_golden_full() {
+    let Some(folder) = common::shared("golden/full") else { return };
+    let card = card(0);
+    for path in files(&folder, "scores") {
+        golden_checks::check_scores(&path, &[&card]);
+    }
 }
 
 #[test]

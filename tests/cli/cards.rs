@@ -107,12 +107,20 @@ fn emulated_cuda_out_of_memory_halves_the_chunk_and_changes_nothing() {
     // Enough for the weights and one or two cells.
     let mut little = with_cards("90", &arguments);
     little.env("EMULATED_MEMORY", (24 << 20).to_string());
-    assert_eq!(told(little), (Some(0), plenty, String::new()));
+    assert_eq!(told(little), (Some(0), plenty.clone(), String::new()));
+    // Memory that is free, but in pieces: the driver refuses a chunk that should fit, which is halved until it does.
+    let mut pieces = with_cards("90", &arguments);
+    pieces.env("EMULATED_LARGEST", (14 << 20).to_string());
+    assert_eq!(told(pieces), (Some(0), plenty.clone(), String::new()));
     let mut none = with_cards("90", &arguments);
     none.env("EMULATED_MEMORY", (1 << 20).to_string());
     let (code, text, errors) = told(none);
     assert_eq!((code, text.as_str(), errors.lines().count()), (Some(3), "", 1), "{errors}");
     assert!(errors.contains("MB of its memory") && errors.contains("MB are free"), "{errors}");
+    let mut crumbs = with_cards("90", &arguments);
+    crumbs.env("EMULATED_LARGEST", (2 << 20).to_string());
+    let (code, _, errors) = told(crumbs);
+    assert_eq!((code, errors.lines().count()), (Some(3), 1), "{errors}");
 }
 
 /// The number of launches that scoring one cell takes on the emulated card, found by making each in turn fail.

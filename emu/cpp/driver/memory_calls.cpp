@@ -16,7 +16,7 @@ static Status take(Context& context, uint64_t* address, size_t bytes) {
     if (!bytes) {
         return INVALID_VALUE;
     }
-    if (bytes > settings().memory || context.used > settings().memory - bytes) {
+    if (bytes > settings().largest || bytes > settings().memory || context.used > settings().memory - bytes) {
         return OUT_OF_MEMORY;
     }
     *address = allocate(context.device->number, bytes);

@@ -33,6 +33,9 @@ void read_environment() {
     if (const char* text = std::getenv("EMULATED_MEMORY")) {
         all.memory = std::strtoull(text, nullptr, 10);
     }
+    if (const char* text = std::getenv("EMULATED_LARGEST")) {
+        all.largest = std::strtoull(text, nullptr, 10);
+    }
     if (const char* text = std::getenv("EMULATED_DRIVER")) {
         all.driver = std::atoi(text);
     }
