@@ -4,6 +4,7 @@
 //! a launch of a kernel that is not there quotes the compiler: so one broken kernel fails its own tests only.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -21,6 +22,8 @@ struct Build {
     emulator: Vec<String>,
     kernels: Vec<String>,
     kernel_kind: Kind,
+    /// Whether a second library is linked: see cpp/share.hpp.
+    worker: bool,
 }
 
 /// One source to compile.
@@ -77,7 +80,15 @@ fn main() -> Result<(), String> {
         }
         let (compiled, failed) = compile(&compiler, jobs)?;
         failures.push_str(&failed);
-        link(&compiler, &compiled, &objects.join("libcuda.so.1"))?;
+        // The first name that cudarc looks for, so that a library which is loaded already is found by it even where a real
+        // driver is installed; a second name for folders of LD_LIBRARY_PATH; and a second copy for a second thread.
+        link(&compiler, &compiled, &objects.join("libcuda.so.1"), &["-Wl,-soname,libcuda.so"])?;
+        let other = objects.join("libcuda.so");
+        let _ = fs::remove_file(&other);
+        symlink("libcuda.so.1", &other).map_err(|e| format!("{}: {e}.", other.display()))?;
+        if build.worker {
+            link(&compiler, &compiled, &objects.join("worker.so"), &[])?;
+        }
     }
     let report = out.join("failures.txt");
     write_if_new(&report, &failures)?;
@@ -111,6 +122,7 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
         "-fPIC",
         "-fvisibility=hidden",
         "-fno-strict-aliasing",
+        "-fno-gnu-unique",
         "-ffp-contract=off",
         "-gdwarf-4",
         "-pthread",
@@ -132,6 +144,7 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
             emulator: texts(&[&common, emulator, &vectors]),
             kernels: texts(&[&common, &kernel, optimised, &vectors]),
             kernel_kind: Kind::Kernel,
+            worker: true,
         },
         Build {
             name: "checked",
@@ -139,6 +152,7 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
             emulator: texts(&[&common, emulator, &vectors, checked]),
             kernels: texts(&[&common, &kernel, checked, &["-O1", "-fsanitize=thread", "-fdata-sections"]]),
             kernel_kind: Kind::CheckedKernel,
+            worker: false,
         },
     ])
 }
@@ -270,11 +284,10 @@ fn up_to_date(object: &Path, started: &Path) -> bool {
         })
 }
 
-/// Links a library. Its SONAME is the first name that cudarc looks for, so that a library which is loaded already is found by it
-/// even where a real driver is installed.
-fn link(compiler: &str, objects: &[PathBuf], library: &Path) -> Result<(), String> {
+fn link(compiler: &str, objects: &[PathBuf], library: &Path, flags: &[&str]) -> Result<(), String> {
     let output = Command::new(compiler)
-        .args(["-shared", "-pthread", "-Wl,-soname,libcuda.so", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
+        .args(["-shared", "-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
+        .args(flags)
         .args(objects)
         .arg("-o")
         .arg(library)
@@ -282,10 +295,7 @@ fn link(compiler: &str, objects: &[PathBuf], library: &Path) -> Result<(), Strin
         .output()
         .map_err(|e| missing(compiler, &e))?;
     if output.status.success() {
-        // The name that cudarc looks for first.
-        let other = library.with_extension("");
-        let _ = fs::remove_file(&other);
-        return std::os::unix::fs::symlink("libcuda.so.1", &other).map_err(|e| format!("{}: {e}.", other.display()));
+        return Ok(());
     }
     Err(format!("'{compiler}' could not link {}:\n{}", library.display(), String::from_utf8_lossy(&output.stderr)))
 }

@@ -72,8 +72,9 @@ DEVICE void __threadfence_block() {}
 
 // Atomics on integers; there are none on floats, whose sums would depend on the order of threads.
 template <class T, class F> __attribute__((noinline)) EMULATOR_UNCHECKED T emulated_change(T* address, F change) {
-    T old = *address;
-    *address = change(old);
+    T old = __atomic_load_n(address, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(address, &old, change(old), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    }
     return old;
 }
 template <class T, class F> DEVICE T emulated_atomic(T* address, F change) {

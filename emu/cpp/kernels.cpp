@@ -1,5 +1,6 @@
 #include "kernels.hpp"
 #include "checker.hpp"
+#include "share.hpp"
 #include <chrono>
 #include <cstring>
 #include <mutex>
@@ -51,25 +52,31 @@ LaunchResult launch(const LaunchSpecification& specification) {
     }
     static std::mutex one_at_a_time;
     std::lock_guard<std::mutex> lock(one_at_a_time);
-    static Multiprocessor only;
-    processor = &only;
     auto start = std::chrono::steady_clock::now();
     const Index3& grid = specification.grid;
-    uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
+    processor = only_processor();
     processor->begin_launch(*specification.kernel, specification.arguments, grid, specification.block, specification.shared_bytes,
-                           specification.order);
+                            specification.order);
     checker::begin_launch(specification.card);
-    bool reverse = specification.order.kind == OrderKind::Reverse;
-    for (uint64_t i = 0; i < blocks && !processor->failed(); ++i) {
-        processor->run_block(reverse ? blocks - 1 - i : i);
-    }
-    result.counts = processor->counts();
+    Share share{specification.kernel->name, specification.kernel->capability, specification.arguments, grid, specification.block,
+                specification.shared_bytes, specification.order, uint64_t(grid.x) * grid.y * grid.z};
+    std::string failure;
+    run_shared(share, &result.counts, &failure);
+    result.counts.add(processor->counts());
     result.failure = checker::end_launch();
-    if (!processor->failure().empty()) {
-        result.failure += (result.failure.empty() ? "" : "\n") + processor->failure();
+    if (processor->failed() && !processor->failure().empty()) {
+        failure = processor->failure();
+    }
+    if (!failure.empty()) {
+        result.failure += (result.failure.empty() ? "" : "\n") + failure;
     }
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;
+}
+
+Multiprocessor* only_processor() {
+    static Multiprocessor only;
+    return &only;
 }
 
 }  // namespace emulated

@@ -26,4 +26,7 @@ struct LaunchResult {
 };
 LaunchResult launch(const LaunchSpecification& specification);
 
+// This library's multiprocessor.
+Multiprocessor* only_processor();
+
 }  // namespace emulated

@@ -61,6 +61,15 @@ struct Warp {
 
 struct Counts {
     uint64_t blocks, threads, switches, barriers, collectives, products;
+
+    void add(const Counts& other) {
+        blocks += other.blocks;
+        threads += other.threads;
+        switches += other.switches;
+        barriers += other.barriers;
+        collectives += other.collectives;
+        products += other.products;
+    }
 };
 
 class Multiprocessor {
@@ -147,7 +156,7 @@ private:
     Counts counts_{};
 };
 
-// The only one: launches take turns.
+// The only one of this library: launches take turns.
 extern Multiprocessor* processor;
 
 // Tensor-core products and the other operations of a warp whose lanes have come.
