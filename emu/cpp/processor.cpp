@@ -2,6 +2,7 @@
 #include "checker.hpp"
 #include "lines.hpp"
 #include "scheduling.hpp"
+#include "traps.hpp"
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -37,6 +38,7 @@ bool Multiprocessor::on_own_stack(uintptr_t address) const {
 
 void Multiprocessor::begin_launch(const Kernel& kernel, void* const* arguments, Index3 grid, Index3 block, size_t shared_bytes,
                                   Order order) {
+    catch_traps();
     kernel_ = &kernel;
     arguments_ = arguments;
     order_ = order;

@@ -112,3 +112,36 @@ mistakes! {
     misaligned_vector: "aligned" is ["misaligned access"], on ALL;
     half_a_warp_synced: "warp_synced" is ["race (read after write)", "race (write after read)"], on ALL;
 }
+
+#[test]
+fn traps_fail_the_launch() {
+    let line = include_str!("../test_kernels/stand_in.cu").lines().position(|line| line.contains("HERE nowhere"));
+    let place = format!("stand_in.cu:{}", line.unwrap() + 1);
+    for build in [Build::Plain, Build::Checked] {
+        let card = Card::new(80, build, Order::Forward);
+        let (from, to) = (card.upload(&[1.0f32; 32]), card.poisoned::<f32>(32));
+        for _ in 0..2 {
+            let report = run(&card, "test_nowhere", &from, &to, 3).unwrap_err();
+            assert!(report.starts_with("invalid launch"), "{report}");
+            let arguments = [Argument::new(from.address()), Argument::new(to.address())];
+            let report = card.launch("test_nowhere", [3, 1, 1], [32, 1, 1], 0, &arguments).unwrap_err();
+            assert!(report.starts_with("out of bounds") && report.contains(&place), "{report}");
+            let report = card.launch("test_overflow", [3, 1, 1], [32, 1, 1], 0, &arguments).unwrap_err();
+            assert!(report.starts_with("out of bounds"), "{report}");
+        }
+        // The card goes on.
+        run(&card, "test_shared_written_right", &card.upload(&[1.0f32; 256]), &card.poisoned(128), 2).unwrap();
+    }
+}
+
+#[test]
+fn blocks_of_a_long_launch_are_all_run_once() {
+    for order in ORDERS {
+        let card = Card::new(90, Build::Plain, order);
+        let count = card.upload(&[5u32]);
+        let statistics =
+            card.launch("test_count", [2000, 1, 1], [256, 1, 1], 0, &[Argument::new(count.address())]).unwrap();
+        assert_eq!((statistics.blocks, statistics.threads), (2000, 2000 * 256));
+        assert_eq!(card.download(&count), [5 + 256 * 3000]);
+    }
+}
