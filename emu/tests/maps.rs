@@ -472,3 +472,29 @@ fn checked_gradients() {
     in_all_orders(|card, seed| gradients(card, seed, SMALL[0], "node_gradient_wide"));
     in_all_orders(|card, seed| gradients(card, seed, Shape(1, 20, 17, 16, 16), "node_gradient"));
 }
+
+#[test]
+fn divisions_are_exact() {
+    on_all_cards(|card, seed| {
+        let mut numbers = Numbers::new(seed);
+        let (mut n, mut by) = (Vec::new(), Vec::new());
+        for divisor in (1..300).chain([997, 1000, 1008, 4095, 65535, 1 << 20]) {
+            let multiple = i32::MAX / divisor * divisor;
+            let far = (multiple as f64 * (numbers.symmetric() + 1.0) / 2.0) as i32 / divisor * divisor;
+            for number in [0, divisor - 1, divisor, i32::MAX, multiple, multiple - 1, far, (far - 1).max(0)] {
+                n.push(number);
+                by.push(divisor);
+            }
+        }
+        let (n_memory, by_memory, quotient) = (card.upload(&n), card.upload(&by), card.poisoned::<i32>(n.len()));
+        let addresses = [n_memory.address(), by_memory.address(), quotient.address()];
+        let mut arguments = addresses.map(Argument::new).to_vec();
+        arguments.push(Argument::new(n.len() as i32));
+        run(card, "test_division", [n.len().div_ceil(256), 1, 1], 0, &arguments);
+        let found = card.download(&quotient);
+        for (at, found) in found.iter().enumerate() {
+            assert_eq!(*found, n[at] / by[at], "{} / {}", n[at], by[at]);
+        }
+        found.iter().map(|quotient| *quotient as f32).collect()
+    });
+}
