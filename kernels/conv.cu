@@ -123,28 +123,60 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
     }                                                                                             \
     EXPORT(name)
 
+// lint: registers<=128 FFMA>=256 LDG.128>=4 LDS.128>=16 STG.64>=8
 CONVOLUTION(conv1_f32_n16, 2, 1, 16, F32)
+// lint: registers<=128 FFMA>=256 LDG.128>=4 LDS.128>=16 STG.64>=8
 CONVOLUTION(conv3_f32_n16, 2, 3, 16, F32)
 
+// lint: registers<=64 LDG.128>=4 LDS.64>=2 STG.64>=8
+// lint[sm_75]: HMMA>=8
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=4
 CONVOLUTION(conv1_f16_n16, 4, 1, 16, F16)
+// lint: registers<=128 LDG.128>=4 LDS.64>=4 STG.64>=16
+// lint[sm_75]: HMMA>=16
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=8
 CONVOLUTION(conv1_f16_n32, 2, 1, 32, F16)
+// lint: registers<=128 LDG.128>=4 LDS.64>=8 STG.64>=32
+// lint[sm_75]: HMMA>=32
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=16
 CONVOLUTION(conv1_f16_n64, 2, 1, 64, F16)
+// lint: registers<=64 LDG.128>=4 LDS.64>=2 STG.64>=8
+// lint[sm_75]: HMMA>=8
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=4
 CONVOLUTION(conv3_f16_n16, 4, 3, 16, F16)
+// lint: registers<=128 LDG.128>=4 LDS.64>=4 STG.64>=16
+// lint[sm_75]: HMMA>=16
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=8
 CONVOLUTION(conv3_f16_n32, 2, 3, 32, F16)
+// lint: registers<=128 LDG.128>=4 LDS.64>=8 STG.64>=32
+// lint[sm_75]: HMMA>=32
+// lint[sm_80 sm_86 sm_89 sm_90]: HMMA>=16
 CONVOLUTION(conv3_f16_n64, 2, 3, 64, F16)
 
 #if CAPABILITY >= 80
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=64 HMMA>=8 LDG.128>=4 LDS.128>=2 LDGSTS.128>=2 STG.64>=8
 CONVOLUTION(conv1_tf32_n16, 4, 1, 16, Tf32)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=16 LDG.128>=4 LDS.128>=4 LDGSTS.128>=2 STG.64>=16
 CONVOLUTION(conv1_tf32_n32, 2, 1, 32, Tf32)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=32 LDG.128>=4 LDS.128>=8 LDGSTS.128>=2 STG.64>=32
 CONVOLUTION(conv1_tf32_n64, 2, 1, 64, Tf32)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=64 HMMA>=8 LDG.128>=4 LDS.128>=2 LDGSTS.128>=2 STG.64>=8
 CONVOLUTION(conv3_tf32_n16, 4, 3, 16, Tf32)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=16 LDG.128>=4 LDS.128>=4 LDGSTS.128>=2 STG.64>=16
 CONVOLUTION(conv3_tf32_n32, 2, 3, 32, Tf32)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=32 LDG.128>=4 LDS.128>=8 LDGSTS.128>=2 STG.64>=32
 CONVOLUTION(conv3_tf32_n64, 2, 3, 64, Tf32)
 
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=80 HMMA>=24 LDG.128>=4 LDS.128>=2 LDGSTS.128>=2 STG.64>=8
 CONVOLUTION(conv1_tf32x3_n16, 3, 1, 16, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=48 LDG.128>=4 LDS.128>=4 LDGSTS.128>=2 STG.64>=16
 CONVOLUTION(conv1_tf32x3_n32, 2, 1, 32, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=96 LDG.128>=4 LDS.128>=8 LDGSTS.128>=2 STG.64>=32
 CONVOLUTION(conv1_tf32x3_n64, 2, 1, 64, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=80 HMMA>=24 LDG.128>=4 LDS.128>=2 LDGSTS.128>=2 STG.64>=8
 CONVOLUTION(conv3_tf32x3_n16, 3, 3, 16, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=48 LDG.128>=4 LDS.128>=4 LDGSTS.128>=2 STG.64>=16
 CONVOLUTION(conv3_tf32x3_n32, 2, 3, 32, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=128 HMMA>=96 LDG.128>=4 LDS.128>=8 LDGSTS.128>=2 STG.64>=32
 CONVOLUTION(conv3_tf32x3_n64, 2, 3, 64, Tf32x3)
 #endif

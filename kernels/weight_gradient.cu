@@ -217,9 +217,13 @@ DEVICE void gradient(const WeightGradientJob& job, const ConvShape& shape, int s
     }                                                                                                             \
     EXPORT(name)
 
+// lint: registers<=80 FFMA>=64 LDG.128>=8
 WEIGHT_GRADIENT(weight_gradient1_f32, 3, 1, F32)
+// lint: registers<=128 FFMA>=576 LDG.64>=36 LDG.128>=8
 WEIGHT_GRADIENT(weight_gradient3_f32, 2, 3, F32)
 #if CAPABILITY >= 80
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=80 HMMA>=48 LDG.64>=16
 WEIGHT_GRADIENT(weight_gradient1_tf32x3, 6, 1, Tf32x3)
+// lint[sm_80 sm_86 sm_89 sm_90]: registers<=168 HMMA>=432 LDG.64>=80
 WEIGHT_GRADIENT(weight_gradient3_tf32x3, 3, 3, Tf32x3)
 #endif
