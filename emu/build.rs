@@ -171,7 +171,7 @@ fn vector_flags(compiler: &str) -> Result<Vec<String>, String> {
 
 fn missing(compiler: &str, error: &std::io::Error) -> String {
     format!(
-        "The emulator of CUDA needs a C++ compiler, but '{compiler}' cannot be run ({error}). Install g++ 10 or newer, or name \
+        "The emulator of CUDA needs a C++ compiler, but '{compiler}' cannot be run ({error}). Install g++ 12 or newer, or name \
          a compiler in the environment variable CXX."
     )
 }

@@ -55,9 +55,15 @@ API int emulator_launch(uint32_t card, const char* name, uint32_t capability, co
         }
         return give_text(text, message, message_bytes, 3);
     }
-    LaunchResult result = launch({kernel, card, {grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared_bytes, arguments,
+    LaunchResult result = launch({kernel,
+                                  card,
+                                  {grid[0], grid[1], grid[2]},
+                                  {block[0], block[1], block[2]},
+                                  shared_bytes,
+                                  arguments,
                                   {OrderKind(order_kind), seed}});
     const Counts& counts = result.counts;
-    *statistics = {counts.blocks, counts.threads, counts.switches, counts.barriers, counts.collectives, counts.products, result.seconds};
+    *statistics = {counts.blocks,      counts.threads,  counts.switches, counts.barriers,
+                   counts.collectives, counts.products, result.seconds};
     return result.failure.empty() ? 0 : give_text(result.failure, message, message_bytes, 1);
 }

@@ -24,8 +24,8 @@ static void shuffle_lanes(uint32_t lanes, Thread* warp, Multiprocessor& processo
         Thread& thread = warp[__builtin_ctz(mask)];
         uint32_t source = uint32_t(thread.source) & (WARP - 1);
         if (!(lanes >> source & 1)) {
-            processor.fail("wrong mask: lane " + std::to_string(thread.place.lane) + " shuffles from lane " + std::to_string(source) +
-                               ", which takes no part",
+            processor.fail("wrong mask: lane " + std::to_string(thread.place.lane) + " shuffles from lane " +
+                               std::to_string(source) + ", which takes no part",
                            site);
         }
         thread.value = values[source];

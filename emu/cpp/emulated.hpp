@@ -13,8 +13,10 @@
 #endif
 
 #define DEVICE static inline __attribute__((always_inline))
-#define KERNEL(threads, ...)                                                                \
-    template <> struct LaunchBound<__COUNTER__> { static constexpr uint32_t value = threads; }; \
+#define KERNEL(threads, ...)                       \
+    template <> struct LaunchBound<__COUNTER__> {  \
+        static constexpr uint32_t value = threads; \
+    };                                             \
     static void
 #define EXPORT(name) \
     static ::emulated::Registration name##_registration{#name, CAPABILITY, LaunchBound<__COUNTER__ - 1>::value, &name};

@@ -87,8 +87,14 @@ struct Registration {
     Kernel kernel;
     template <class... A>
     Registration(const char* name, uint32_t capability, uint32_t max_threads, void (*function)(A...))
-        : kernel{name, capability, max_threads, uint32_t(sizeof...(A)), Caller<A...>::sizes, reinterpret_cast<void*>(function),
-                 &Caller<A...>::call, nullptr} {
+        : kernel{name,
+                 capability,
+                 max_threads,
+                 uint32_t(sizeof...(A)),
+                 Caller<A...>::sizes,
+                 reinterpret_cast<void*>(function),
+                 &Caller<A...>::call,
+                 nullptr} {
         register_kernel(&kernel);
     }
 };

@@ -15,7 +15,8 @@ Multiprocessor* processor;
 
 Multiprocessor::Multiprocessor() : threads_(new Thread[MAX_THREADS]()) {
     stacks_ = map_stacks(MAX_THREADS);
-    shared_allocation_ = static_cast<unsigned char*>(std::aligned_alloc(1024, (MAX_SHARED + 2 * SHARED_GUARD + 1023) / 1024 * 1024));
+    shared_allocation_ =
+        static_cast<unsigned char*>(std::aligned_alloc(1024, (MAX_SHARED + 2 * SHARED_GUARD + 1023) / 1024 * 1024));
     if (!stacks_ || !shared_allocation_) {
         std::fprintf(stderr, "The emulator found no memory for the stacks of %u threads.\n", MAX_THREADS);
         std::abort();
@@ -67,7 +68,8 @@ void Multiprocessor::begin_launch(const Kernel& kernel, void* const* arguments, 
 
 void Multiprocessor::run_block(uint64_t block) {
     const Index3& grid = block_place.grid_size;
-    block_place.block = {uint32_t(block % grid.x), uint32_t(block / grid.x % grid.y), uint32_t(block / (uint64_t(grid.x) * grid.y))};
+    block_place.block = {uint32_t(block % grid.x), uint32_t(block / grid.x % grid.y),
+                         uint32_t(block / (uint64_t(grid.x) * grid.y))};
     block_number_ = block;
     std::memset(shared_, 0xff, shared_bytes_);
     for (uint32_t w = 0; w < warp_count_; ++w) {
@@ -164,7 +166,8 @@ void Multiprocessor::abandon() {
 std::string Multiprocessor::describe(const Thread& thread) const {
     const Index3 &block = block_place.block, &index = thread.place.thread;
     char text[160];
-    std::snprintf(text, sizeof text, "block (%u, %u, %u) thread (%u, %u, %u)", block.x, block.y, block.z, index.x, index.y, index.z);
+    std::snprintf(text, sizeof text, "block (%u, %u, %u) thread (%u, %u, %u)", block.x, block.y, block.z, index.x, index.y,
+                  index.z);
     return text;
 }
 

@@ -78,7 +78,6 @@ public:
     ~Multiprocessor();
     Multiprocessor(const Multiprocessor&) = delete;
 
-
     void begin_launch(const Kernel& kernel, void* const* arguments, Index3 grid, Index3 block, size_t shared_bytes, Order order);
     // Runs a block to its end, or until it fails.
     void run_block(uint64_t block);

@@ -85,7 +85,7 @@ void multiply_tf32_depth8(Thread* warp) {
         b[t][g] = words[4] & 0xffffe000u;
         b[t + 4][g] = words[5] & 0xffffe000u;
     }
-    add_product<8>(reinterpret_cast<const float (&)[16][8]>(a), reinterpret_cast<const Row (&)[8]>(b), warp);
+    add_product<8>(reinterpret_cast<const float (&)[16][8]>(a), reinterpret_cast<const Row(&)[8]>(b), warp);
 }
 
 void multiply_bits(Thread* warp) {

@@ -93,10 +93,11 @@ __attribute__((noinline, cold)) void Multiprocessor::fail_different_masks(const 
 }
 
 // The compiler may have copied a call of the source; different lines mean that lanes took different ways.
-__attribute__((noinline, cold)) void Multiprocessor::check_meeting(Collective kind, const void* site, const Gathering& gathering) {
+__attribute__((noinline, cold)) void Multiprocessor::check_meeting(Collective kind, const void* site,
+                                                                   const Gathering& gathering) {
     if (gathering.kind != kind || source_line(gathering.site) != source_line(site)) {
-        fail("divergent lanes: a " + std::string(name_of(kind)) + " meets a " + name_of(gathering.kind) + " of the same mask at " +
-                 source_line(gathering.site),
+        fail("divergent lanes: a " + std::string(name_of(kind)) + " meets a " + name_of(gathering.kind) +
+                 " of the same mask at " + source_line(gathering.site),
              site);
     }
 }

@@ -51,7 +51,9 @@ public:
     }
 
 private:
-    explicit Worker(TakeBlocks take) : take_(take) { std::thread([this] { work(); }).detach(); }
+    explicit Worker(TakeBlocks take) : take_(take) {
+        std::thread([this] { work(); }).detach();
+    }
 
     static Worker* open() {
         Dl_info library;
@@ -107,7 +109,8 @@ void run_shared(Share& share, Counts* counts, std::string* failure) {
 }
 
 // In worker.so, on the worker's thread.
-extern "C" __attribute__((visibility("default"))) void emulator_take_blocks(Share* share, Counts* counts, char* failure, size_t bytes) {
+extern "C" __attribute__((visibility("default"))) void emulator_take_blocks(Share* share, Counts* counts, char* failure,
+                                                                            size_t bytes) {
     processor = only_processor();
     processor->begin_launch(*find_kernel(share->kernel, share->capability), share->arguments, share->grid, share->block,
                             share->shared_bytes, {share->order.kind, ~share->order.seed});

@@ -69,7 +69,7 @@ static void have_signal_stack() {
 void catch_traps() {
     static std::once_flag once;
     std::call_once(once, [] {
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_sigaction = handle;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         for (int i = 0; i < 2; ++i) {

@@ -2,10 +2,10 @@
 // with "HERE NAME". All run with 2 blocks of 64 threads; `from` has 256 numbers, `to` has 128.
 #include "device.cuh"
 
-#define TWINS(name)                                                                                \
-    KERNEL(64) test_##name##_wrong(const float* from, float* to) { name<false>(from, to); }        \
-    EXPORT(test_##name##_wrong)                                                                    \
-    KERNEL(64) test_##name##_right(const float* from, float* to) { name<true>(from, to); }         \
+#define TWINS(name)                                                                         \
+    KERNEL(64) test_##name##_wrong(const float* from, float* to) { name<false>(from, to); } \
+    EXPORT(test_##name##_wrong)                                                             \
+    KERNEL(64) test_##name##_right(const float* from, float* to) { name<true>(from, to); }  \
     EXPORT(test_##name##_right)
 
 template <bool RIGHT> DEVICE void barrier_before_use(const float* from, float* to) {

@@ -1,5 +1,6 @@
 //! The stand-in for libcuda, through cudarc as it is.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -416,4 +417,40 @@ fn child() {
     };
     let (count, name) = (CudaContext::device_count().unwrap(), context.name().unwrap());
     println!("\nchild: {count} {name} {} {:?}", context.total_mem().unwrap(), launched().map_err(code));
+}
+
+/// Names of the entries of PTX text.
+fn entries(ptx: &str) -> Vec<String> {
+    ptx.split(".entry ")
+        .skip(1)
+        .map(|rest| rest.split(['(', '{']).next().unwrap_or_default().trim().to_string())
+        .collect()
+}
+
+#[test]
+fn committed_images_declare_the_parameters_of_the_sources() {
+    let _turn = emulated();
+    faults::cards(&[90, 89, 86, 80, 75]).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels/prebuilt");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let text = |name: &str| String::from_utf8(read(name)).unwrap();
+    let contexts = [0, 1, 2, 3, 4].map(|card| CudaContext::new(card).unwrap());
+    let all = |image: Arc<CudaModule>, names: &[String], what: &str| {
+        for name in names {
+            image.load_function(name).unwrap_or_else(|e| panic!("{what}, {name}: {e:?}, {:?}", faults::last_failure()));
+        }
+    };
+    let (old, new) = (text("etnas.compute_75.ptx"), text("etnas.compute_80.ptx"));
+    assert!(entries(&old).len() > 10, "{:?}", entries(&old));
+    for context in &contexts {
+        all(context.load_module(Ptx::from_src(old.clone())).unwrap(), &entries(&old), "PTX for 7.5");
+    }
+    for context in &contexts[..4] {
+        all(context.load_module(Ptx::from_src(new.clone())).unwrap(), &entries(&new), "PTX for 8.0");
+    }
+    for (context, architecture) in contexts.iter().zip([90, 89, 86, 80, 75]) {
+        let name = format!("etnas.sm_{architecture}.cubin");
+        let image = context.load_module(Ptx::from_binary(read(&name))).unwrap();
+        all(image, &entries(if architecture == 75 { &old } else { &new }), &name);
+    }
 }

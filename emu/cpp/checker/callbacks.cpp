@@ -9,12 +9,12 @@ using emulated::checker::Write;
 #define SITE __builtin_return_address(0)
 #define CALLBACK extern "C" __attribute__((visibility("hidden"))) void
 
-#define ACCESSES(bytes)                                                                             \
-    CALLBACK __tsan_read##bytes(const void* p) { access(p, bytes, Read, SITE); }                    \
-    CALLBACK __tsan_write##bytes(void* p) { access(p, bytes, Write, SITE); }                        \
-    CALLBACK __tsan_unaligned_read##bytes(const void* p) { access(p, bytes, Read, SITE); }          \
-    CALLBACK __tsan_unaligned_write##bytes(void* p) { access(p, bytes, Write, SITE); }              \
-    CALLBACK __tsan_volatile_read##bytes(const void* p) { access(p, bytes, Read, SITE); }           \
+#define ACCESSES(bytes)                                                                    \
+    CALLBACK __tsan_read##bytes(const void* p) { access(p, bytes, Read, SITE); }           \
+    CALLBACK __tsan_write##bytes(void* p) { access(p, bytes, Write, SITE); }               \
+    CALLBACK __tsan_unaligned_read##bytes(const void* p) { access(p, bytes, Read, SITE); } \
+    CALLBACK __tsan_unaligned_write##bytes(void* p) { access(p, bytes, Write, SITE); }     \
+    CALLBACK __tsan_volatile_read##bytes(const void* p) { access(p, bytes, Read, SITE); }  \
     CALLBACK __tsan_volatile_write##bytes(void* p) { access(p, bytes, Write, SITE); }
 ACCESSES(1)
 ACCESSES(2)

@@ -67,8 +67,8 @@ Target static_shared(uintptr_t address, size_t bytes, const void* site) {
     Variable* variable = now->statics.at(address);
     if (!variable || address - variable->address + bytes > variable->bytes) {
         const Variable* near = now->statics.before(address);
-        outside(near ? amount(bytes) + " at offset " + std::to_string(address - near->address) + " of the shared array " + near->name +
-                           " of " + amount(near->bytes)
+        outside(near ? amount(bytes) + " at offset " + std::to_string(address - near->address) + " of the shared array " +
+                           near->name + " of " + amount(near->bytes)
                      : amount(bytes) + " in no shared array",
                 site);
     }
@@ -76,7 +76,11 @@ Target static_shared(uintptr_t address, size_t bytes, const void* site) {
         variable->block = now->block;
         std::fill(variable->initialised.begin(), variable->initialised.end(), 0);
     }
-    return {&now->static_shadow, now->statics.data_offset(address), variable->initialised.data(), address - variable->address, "shared",
+    return {&now->static_shadow,
+            now->statics.data_offset(address),
+            variable->initialised.data(),
+            address - variable->address,
+            "shared",
             nullptr};
 }
 
@@ -114,8 +118,8 @@ void report_race(const Record& earlier, bool earlier_reads, checker::AccessKind 
     const char* verb = earlier_reads ? "read" : earlier.atomic ? "changed" : "written";
     uint64_t block = target.buffer ? now->clock.block_of(earlier) : processor->block_number();
     now->findings.add(what, site,
-                      amount(bytes) + " of " + target.space + " memory that was " + verb + " at " + source_line(site_of(earlier)) + " by " +
-                          thread_text(block, earlier.thread),
+                      amount(bytes) + " of " + target.space + " memory that was " + verb + " at " +
+                          source_line(site_of(earlier)) + " by " + thread_text(block, earlier.thread),
                       site_of(earlier));
 }
 
@@ -195,13 +199,15 @@ const Copy* copy_to(uintptr_t address) {
 
 void report_uninitialised(const Target& target, uintptr_t address, size_t bytes, const void* site) {
     if (const Copy* copy = target.buffer ? nullptr : copy_to(address)) {
-        now->findings.add("early read", site, amount(bytes) + " of shared memory to which the copy of " + source_line(copy->site) +
-                                                  " is still on its way",
+        now->findings.add("early read", site,
+                          amount(bytes) + " of shared memory to which the copy of " + source_line(copy->site) +
+                              " is still on its way",
                           copy->site);
         return;
     }
-    now->findings.add("uninitialised read", site, amount(bytes) + " at offset " + std::to_string(target.offset) + " of " + target.space +
-                                                      " memory that nothing has written");
+    now->findings.add("uninitialised read", site,
+                      amount(bytes) + " at offset " + std::to_string(target.offset) + " of " + target.space +
+                          " memory that nothing has written");
 }
 
 }  // namespace
@@ -259,8 +265,8 @@ void access(const void* pointer, size_t bytes, AccessKind kind, const void* site
         target = global(address, bytes, site);
     }
     if (address % bytes) {
-        now->findings.add("misaligned access", site, amount(bytes) + " at offset " + std::to_string(target.offset) + " of " + target.space +
-                                                         " memory");
+        now->findings.add("misaligned access", site,
+                          amount(bytes) + " at offset " + std::to_string(target.offset) + " of " + target.space + " memory");
     }
     if (kind != Write && !all_bits(target.initialised, target.offset, bytes)) {
         report_uninitialised(target, address, bytes, site);

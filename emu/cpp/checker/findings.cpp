@@ -39,9 +39,9 @@ std::string Findings::text() const {
 std::string thread_text(uint64_t block, uint32_t thread) {
     const Index3 &grid = block_place.grid_size, &shape = block_place.block_size;
     char text[160];
-    std::snprintf(text, sizeof text, "block (%u, %u, %u) thread (%u, %u, %u)", uint32_t(block % grid.x), uint32_t(block / grid.x % grid.y),
-                  uint32_t(block / (uint64_t(grid.x) * grid.y)), thread % shape.x, thread / shape.x % shape.y,
-                  thread / (shape.x * shape.y));
+    std::snprintf(text, sizeof text, "block (%u, %u, %u) thread (%u, %u, %u)", uint32_t(block % grid.x),
+                  uint32_t(block / grid.x % grid.y), uint32_t(block / (uint64_t(grid.x) * grid.y)), thread % shape.x,
+                  thread / shape.x % shape.y, thread / (shape.x * shape.y));
     return text;
 }
 

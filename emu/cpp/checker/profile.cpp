@@ -33,7 +33,8 @@ void Profile::begin_launch() {
     touched_.clear();
 }
 
-void Profile::add(const Thread& thread, const void* site, checker::AccessKind kind, size_t bytes, uint64_t place, Buffer* buffer) {
+void Profile::add(const Thread& thread, const void* site, checker::AccessKind kind, size_t bytes, uint64_t place,
+                  Buffer* buffer) {
     interval_.push_back({site, place, 0, uint16_t(thread.index), uint8_t(bytes), kind, buffer != nullptr});
     if (buffer) {
         if (buffer->sectors_read.empty()) {
@@ -164,7 +165,8 @@ std::string Profile::text() const {
     std::string text;
     for (const auto& [key, row] : lines) {
         const auto& [kernel, capability, line, kind, global, bytes] = key;
-        text += kernel + "\t" + std::to_string(capability) + "\t" + line + "\t" + kinds[kind] + "\t" + (global ? "global" : "shared");
+        text +=
+            kernel + "\t" + std::to_string(capability) + "\t" + line + "\t" + kinds[kind] + "\t" + (global ? "global" : "shared");
         for (uint64_t number : {uint64_t(bytes), row.requests, row.lanes, row.parts, row.least}) {
             text += "\t" + std::to_string(number);
         }

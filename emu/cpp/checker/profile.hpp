@@ -17,8 +17,8 @@ class Profile {
 public:
     void start();
     // A line each: kernel, capability, source line, "load", "store" or "atomic", "global" or "shared", bytes of a lane, requests,
-    // lanes, sectors or wavefronts, least number of them. Then for each kernel: name, capability, launches, bytes of global memory
-    // read at least once, written at least once. Fields are separated by tabs.
+    // lanes, sectors or wavefronts, least number of them. Then for each kernel: name, capability, launches, bytes of global
+    // memory read at least once, written at least once. Fields are separated by tabs.
     std::string text() const;
 
     bool enabled() const { return enabled_; }

@@ -33,8 +33,8 @@ private:
     void read_symbols(const char* path);
     uintptr_t library_ = 0, data_ = 0;
     size_t library_bytes_ = 0, data_bytes_ = 0;
-    std::vector<Variable> variables_;   // by address
-    std::vector<uint16_t> index_;       // of each word of the data, 0: none, else variable + 1
+    std::vector<Variable> variables_;  // by address
+    std::vector<uint16_t> index_;      // of each word of the data, 0: none, else variable + 1
 };
 
 }  // namespace emulated

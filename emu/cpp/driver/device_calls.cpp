@@ -49,33 +49,42 @@ static const Figures& figures_of(uint32_t capability) {
 static int attribute_of(const Device& device, int attribute) {
     const Figures& figures = figures_of(device.capability);
     switch (attribute) {
-    case 1: case 2: case 3: return 1024;             // threads of a block, and its extents
+    case 1:
+    case 2:
+    case 3: return 1024;  // threads of a block, and its extents
     case 4: return 64;
-    case 5: return 0x7fffffff;                       // extents of a grid
-    case 6: case 7: return 65535;
-    case 8: return 48 * 1024;                        // shared memory of a block
-    case 9: return 64 * 1024;                        // constant memory
-    case 10: return 32;                              // threads of a warp
-    case 12: case 82: return 65536;                  // registers of a block, of a multiprocessor
-    case 13: return figures.clock;                   // kHz
+    case 5: return 0x7fffffff;  // extents of a grid
+    case 6:
+    case 7: return 65535;
+    case 8: return 48 * 1024;  // shared memory of a block
+    case 9: return 64 * 1024;  // constant memory
+    case 10: return 32;        // threads of a warp
+    case 12:
+    case 82: return 65536;          // registers of a block, of a multiprocessor
+    case 13: return figures.clock;  // kHz
     case 14: return 512;
-    case 15: case 19: case 31: case 32: return 1;    // overlap, mapped host memory, concurrent kernels, ECC
+    case 15:
+    case 19:
+    case 31:
+    case 32: return 1;  // overlap, mapped host memory, concurrent kernels, ECC
     case 16: return figures.multiprocessors;
-    case 33: return int(device.number) + 1;          // PCI bus
-    case 36: return figures.memory_clock;            // kHz
-    case 37: return figures.bus;                     // bits
-    case 38: return figures.cache;                   // bytes of L2
-    case 39: return figures.threads;                 // of a multiprocessor
-    case 40: return 3;                               // copy engines
-    case 41: case 78: case 90: case 95: return 1;    // unified addresses, priorities, preemption, cooperative launches
+    case 33: return int(device.number) + 1;  // PCI bus
+    case 36: return figures.memory_clock;    // kHz
+    case 37: return figures.bus;             // bits
+    case 38: return figures.cache;           // bytes of L2
+    case 39: return figures.threads;         // of a multiprocessor
+    case 40: return 3;                       // copy engines
+    case 41:
+    case 78:
+    case 90: return 1;  // unified addresses, priorities, preemption
     case 75: return int(device.capability / 10);
     case 76: return int(device.capability % 10);
-    case 81: return figures.shared;                  // of a multiprocessor
+    case 81: return figures.shared;  // of a multiprocessor
     case 87: return device.capability == 75 ? 32 : 2;
-    case 97: return figures.shared_block;            // of a block, if it asks
-    case 106: return figures.blocks;                 // of a multiprocessor
+    case 97: return figures.shared_block;                // of a block, if it asks
+    case 106: return figures.blocks;                     // of a multiprocessor
     case 111: return device.capability < 80 ? 0 : 1024;  // shared memory kept for the system
-    case 115: return 1;                              // memory pools
+    case 115: return 1;                                  // memory pools
     default: return 0;
     }
 }

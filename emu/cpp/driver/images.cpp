@@ -11,7 +11,10 @@ Status read_image(const void* data, Image* image) {
         return INVALID_VALUE;
     }
     const char* text = static_cast<const char*>(data);
-    if (!std::memcmp(text, "\x7f" "ELF", 4)) {
+    if (!std::memcmp(text,
+                     "\x7f"
+                     "ELF",
+                     4)) {
         return read_cubin(static_cast<const unsigned char*>(data), image);
     }
     static const unsigned char fatbin[4] = {0x50, 0xed, 0x55, 0xba};

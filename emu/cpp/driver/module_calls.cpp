@@ -52,10 +52,12 @@ static Status run(Context& context, const Function& function, Index3 grid, Index
     for (const auto& value : values) {
         arguments.push_back(const_cast<uint64_t*>(value.data()));
     }
-    LaunchResult result = launch({function.kernel, context.device->number, grid, block, shared, arguments.data(), settings().order});
+    LaunchResult result =
+        launch({function.kernel, context.device->number, grid, block, shared, arguments.data(), settings().order});
     if (!result.failure.empty()) {
         note_failure(result.failure);
-        bool misaligned = result.failure.rfind("misaligned", 0) == 0, bounds = result.failure.find("out of bounds") != std::string::npos;
+        bool misaligned = result.failure.rfind("misaligned", 0) == 0,
+             bounds = result.failure.find("out of bounds") != std::string::npos;
         context.broken = misaligned ? MISALIGNED_ADDRESS : bounds ? ILLEGAL_ADDRESS : LAUNCH_FAILED;
     }
     // As on a card, what a kernel does wrong is told by later calls.
@@ -67,9 +69,10 @@ static Status check_shape(const Function& function, const Index3& grid, const In
     bool grid_fits = grid.x && grid.y && grid.z && grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
     bool block_fits = threads && block.x <= 1024 && block.y <= 1024 && block.z <= 64 && threads <= function.max_threads;
     if (!grid_fits || !block_fits || int(shared) > function.dynamic_shared) {
-        note_failure(std::string("the launch of ") + function.kernel->name + " with " + std::to_string(threads) + " threads and " +
-                     std::to_string(shared) + " bytes of shared memory is not allowed; the kernel allows " +
-                     std::to_string(function.max_threads) + " threads and " + std::to_string(function.dynamic_shared) + " bytes.");
+        note_failure(std::string("the launch of ") + function.kernel->name + " with " + std::to_string(threads) +
+                     " threads and " + std::to_string(shared) + " bytes of shared memory is not allowed; the kernel allows " +
+                     std::to_string(function.max_threads) + " threads and " + std::to_string(function.dynamic_shared) +
+                     " bytes.");
         return INVALID_VALUE;
     }
     return SUCCESS;
@@ -153,7 +156,8 @@ CALL cuFuncGetAttribute(int* value, int attribute, void* handle) {
     switch (attribute) {
     case 0: *value = int(function->max_threads); break;
     case 4: *value = 32; break;  // registers
-    case 5: case 6: *value = int(image.target); break;
+    case 5:
+    case 6: *value = int(image.target); break;
     case 8: *value = function->dynamic_shared; break;
     default: *value = 0;
     }

@@ -44,7 +44,7 @@ struct Stream {
 struct Event {
     Context* context;
     bool timed;
-    double time = -1;              // seconds; < 0: not recorded
+    double time = -1;                // seconds; < 0: not recorded
     std::weak_ptr<Capture> capture;  // that recorded it
     Stream* captured_stream = nullptr;
 };
