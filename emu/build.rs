@@ -64,17 +64,17 @@ fn main() -> Result<(), String> {
         fs::create_dir_all(&objects).map_err(|e| format!("{}: {e}.", objects.display()))?;
         let mut jobs = VecDeque::new();
         for source in build.folders.iter().flat_map(|folder| files(&sources.join(folder), "cpp")) {
-            let object = objects.join(stem(&source)).with_extension("o");
+            let object = objects.join(object_name(&source)).with_extension("o");
             let flags = [&include[..], &build.emulator].concat();
             jobs.push_back(Job { source, object, flags, kind: Kind::Emulator });
         }
         for source in &kernel_sources {
             for capability in CAPABILITIES {
-                let name = format!("{}_{capability}", stem(source));
+                let name = format!("{}_{capability}", object_name(source));
                 let wrapper = out.join(format!("{name}.cpp"));
                 write_if_new(&wrapper, &wrap(source))?;
                 let flags = [&include[..], &build.kernels, &[format!("-DCAPABILITY={capability}")]].concat();
-                let object = objects.join(format!("kernel_{name}.o"));
+                let object = objects.join(format!("{name}.o"));
                 jobs.push_back(Job { source: wrapper, object, flags, kind: build.kernel_kind });
             }
         }
@@ -103,8 +103,10 @@ fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|_| format!("{name} is not set; this program is run by cargo."))
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// "driver_state" of ".../driver/state.cpp": folders may have files of one name.
+fn object_name(source: &Path) -> String {
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    format!("{}_{}", text(source.parent().and_then(Path::file_name)), text(source.file_stem()))
 }
 
 /// Files of a folder with an extension, by name.

@@ -4,7 +4,8 @@
 
 namespace emulated {
 
-// A ready thread, no longer marked ready, or null; and whether it still needs a stack. Forward: lanes of the current warp, then the next warps'.
+// A ready thread, no longer marked ready, or null; and whether it still needs a stack. Forward: lanes of the current warp, then
+// of the next ones.
 __attribute__((always_inline)) inline Thread* Multiprocessor::choose(bool* unstarted) {
     if (!ready_warps_) {
         return nullptr;

@@ -1,7 +1,7 @@
 // A launch's blocks shared between two OS threads.
 //
-// `__shared__` arrays are static, so that a second thread needs a second copy of the kernels: the plain build is linked twice, and
-// the second library, worker.so, runs blocks for the first. The checked build runs all blocks on one thread.
+// `__shared__` arrays are static, so that a second thread needs a second copy of the kernels: the plain build is linked twice,
+// and the second library, worker.so, runs blocks for the first. The checked build runs all blocks on one thread.
 #pragma once
 #include "order.hpp"
 #include "processor.hpp"

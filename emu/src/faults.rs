@@ -31,6 +31,16 @@ pub fn memory(bytes: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// Bytes of the largest piece of memory to be had, as where free memory is scattered. `usize::MAX`: no limit.
+///
+/// # Errors
+/// If no driver was activated.
+pub fn largest(bytes: usize) -> Result<(), String> {
+    // SAFETY: sets a number.
+    unsafe { (library::activated()?.set_largest)(bytes) };
+    Ok(())
+}
+
 /// The driver's version as CUDA counts it: 12040 is 12.4.
 ///
 /// # Errors

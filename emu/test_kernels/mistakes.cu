@@ -1,5 +1,5 @@
-// Pairs of kernels for the checker: NAME_wrong makes one mistake, which NAME_right does not. The line that a report must name ends
-// with "HERE NAME". All run with 2 blocks of 64 threads; `from` has 256 numbers, `to` has 128.
+// Pairs of kernels for the checker: NAME_wrong makes one mistake, which NAME_right does not. The line that a report must name
+// ends with "HERE NAME". All run with 2 blocks of 64 threads; `from` has 256 numbers, `to` has 128.
 #include "device.cuh"
 
 #define TWINS(name)                                                                         \

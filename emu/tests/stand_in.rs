@@ -16,6 +16,7 @@ fn emulated() -> MutexGuard<'static, ()> {
     activate(Build::Plain).unwrap();
     faults::cards(&[90, 80, 75]).unwrap();
     faults::memory(1 << 20).unwrap();
+    faults::largest(usize::MAX).unwrap();
     faults::driver(12040).unwrap();
     faults::order(Order::Forward).unwrap();
     faults::fail_launch(0).unwrap();
@@ -188,6 +189,9 @@ fn memory_ends_and_comes_back() {
     let other = CudaContext::new(1).unwrap();
     other.new_stream().unwrap().alloc_zeros::<u8>(600 << 10).unwrap();
     drop(half);
+    faults::largest(599 << 10).unwrap();
+    assert_eq!(code(stream.alloc_zeros::<u8>(600 << 10).unwrap_err()), CUresult::CUDA_ERROR_OUT_OF_MEMORY);
+    faults::largest(600 << 10).unwrap();
     stream.alloc_zeros::<u8>(600 << 10).unwrap();
 }
 

@@ -18,6 +18,12 @@ CALL emulator_set_memory(size_t bytes) {
     settings().memory = bytes;
     return SUCCESS;
 }
+CALL emulator_set_largest(size_t bytes) {
+    Lock lock;
+    read_environment();
+    settings().largest = bytes;
+    return SUCCESS;
+}
 CALL emulator_set_driver(int version) {
     Lock lock;
     read_environment();
