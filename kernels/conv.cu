@@ -1,12 +1,13 @@
 // Convolutions 3×3 and 1×1 with padding K/2, forward and by the way back to their input: conv{K}_{precision}_n{N}.
 //
-// An implicit matrix product: rows are pixels of the output, counted over all images, columns are outputs, depth is taps × inputs.
+// An implicit matrix product: rows are pixels of the output, counted over all images, columns are outputs, depth is
+// taps × inputs. shape.inputs is a multiple of 16. `relu` counts negative source numbers as zero; sums, if wanted, come with the
+// result.
 // Grid: x = part of PART pixels, y = job, z = which N of shape.outputs (a multiple of N). Block: 256 threads, 32 pixels a warp.
-// shape.inputs is a multiple of 16. `relu` counts negative source numbers as zero; sums, if wanted, come with the result.
 //
-// Weights of a stage (N = 64: one row of taps, 3 KB a tap and 16 inputs; else all taps of 16 inputs) are in shared memory. Pixels are not: a
-// warp's load brings 64 bytes of each of eight pixels, and the nine taps find them in the first cache. So a number of the source
-// is read from memory once, a weight once by each block.
+// Weights come to shared memory by stages (conv_weights.cuh). Pixels do not: a warp's load brings 64 bytes of each of eight
+// pixels, and the nine taps find them in the first cache. So a number of the source is read from memory once, a weight once by
+// each block. Bytes, floors and instructions: docs/cuda-conv.md.
 #include "conv_products.cuh"
 #include "conv_source.cuh"
 #include "conv_sums.cuh"
@@ -110,17 +111,19 @@ DEVICE void convolve(const ConvJob& job, const ConvShape& shape, uint32_t* weigh
             if (pixel < count) store2(y + 8 * n, {pair[i], pair[i + 1]});
         }
     }
-    if (job.sums) sums<N>(tile, live, count, job.sums + int64_t(part) * 2 * shape.outputs + slice * N, shape.outputs, sums_memory);
+    if (!job.sums) return;
+    float* result = in_global(job.sums) + int64_t(part) * 2 * shape.outputs + slice * N;
+    sums<N>(tile, live, count, result, shape.outputs, sums_memory);
 }
 
 }  // namespace conv
 
-#define CONVOLUTION(name, blocks, K, N, Product)                                                        \
-    KERNEL(256, blocks) name(const ConvJob* jobs, ConvShape shape) {                                      \
-        __shared__ Word4 weights_memory[conv::StagesOf<K, N, conv::Product>::SHARED / 4];         \
-        __shared__ float sums_memory[conv::SUMS_SHARED<N>];                                       \
+#define CONVOLUTION(name, blocks, K, N, Product)                                                         \
+    KERNEL(256, blocks) name(const ConvJob* jobs, ConvShape shape) {                                     \
+        __shared__ Word4 weights_memory[conv::StagesOf<K, N, conv::Product>::SHARED / 4];                \
+        __shared__ __align__(8) float sums_memory[conv::SUMS_SHARED<N>];                                 \
         conv::convolve<K, N, conv::Product>(jobs[blockIdx.y], shape, &weights_memory[0].x, sums_memory); \
-    }                                                                                             \
+    }                                                                                                    \
     EXPORT(name)
 
 // lint: registers<=128 FFMA>=256 LDG.128>=4 LDS.128>=16 STG.64>=8

@@ -1,9 +1,9 @@
 // The inner product of convolutions in four precisions.
 //
-// A warp has 32 pixels by N outputs. In one step, 16 inputs of one tap, lane (g = lane / 4, t = lane % 4) holds inputs 4t..4t+3 of pixels
-// g, g + 8, g + 16, g + 24, 16 bytes each. The order of the 16 inputs within a product is free as long as weights follow it: so
-// inputs 4t and 4t + 1 are numbers t and t + 4 of a first product of depth 8, and 4t + 2 and 4t + 3 those of a second (or 2t, 2t + 1,
-// 2t + 8, 2t + 9 of one of depth 16), and packed weights hold just these for output g of eight.
+// A warp has 32 pixels by N outputs. In one step, 16 inputs of one tap, lane (g = lane / 4, t = lane % 4) holds inputs 4t..4t+3
+// of pixels g, g + 8, g + 16, g + 24, 16 bytes each. The order of the 16 inputs within a product is free as long as weights
+// follow it: so inputs 4t and 4t + 1 are numbers t and t + 4 of a first product of depth 8, and 4t + 2 and 4t + 3 those of a
+// second (or 2t, 2t + 1, 2t + 8, 2t + 9 of one of depth 16), and packed weights hold just these for output g of eight.
 #pragma once
 #include "conv_split.cuh"
 
@@ -14,8 +14,8 @@ template <int N> struct Tile {
     float d[2][N / 8][4];
 };
 
-// f32, by multiply-add. A lane keeps the sums over its own inputs, of 4 pixels by 16 outputs, until the end: 4 loads of pixels and
-// 16 of weights for 256 multiply-adds.
+// f32, by multiply-add. A lane keeps the sums over its own inputs, of 4 pixels by 16 outputs, until the end: 4 loads of pixels
+// and 16 of weights for 256 multiply-adds.
 struct F32 {
     static constexpr bool HALVES = false, RECTIFIES = false;
     template <int N> struct Sums {
@@ -114,7 +114,8 @@ struct Tf32 : TensorCores {
 #pragma unroll
         for (int n = 0; n < N / 8; ++n) {
             Word4 w = load4(weights + n * 128 + lane * 4);
-            uint32_t b[2][2] = {{tf32_of(float_of(w.x)), tf32_of(float_of(w.y))}, {tf32_of(float_of(w.z)), tf32_of(float_of(w.w))}};
+            uint32_t b[2][2] = {{tf32_of(float_of(w.x)), tf32_of(float_of(w.y))},
+                                {tf32_of(float_of(w.z)), tf32_of(float_of(w.w))}};
 #pragma unroll
             for (int depth = 0; depth < 2; ++depth)
 #pragma unroll
@@ -123,8 +124,8 @@ struct Tf32 : TensorCores {
     }
 };
 
-// f32 operands in two parts. Of the four products of parts three count: what is left out, and the last bit of low parts, is some 2^-22 of
-// a product, of either sign.
+// f32 operands in two parts. Of the four products of parts three count: what is left out, and the last bit of low parts, is some
+// 2^-22 of a product, of either sign.
 struct Tf32x3 : TensorCores {
     template <int N> DEVICE void add(Tile<N>& tile, const Float4 (&x)[4], const uint32_t* weights, int lane, bool relu) {
         uint32_t high[2][2][4], low[2][2][4];

@@ -23,8 +23,8 @@ template <int N, class F> DEVICE void total(F number, uint32_t live, float* tota
         }
 }
 
-// Two passes over registers, both of differences from the part's first pixel, which are exact where a map is nearly constant. Bit p of
-// `live` tells that the lane's pixel g + 8p exists, `count` is their number in the part. out: [2][channels].
+// Two passes over registers, both of differences from the part's first pixel, which are exact where a map is nearly constant. Bit
+// p of `live` tells that the lane's pixel g + 8p exists, `count` is their number in the part. out: [2][channels].
 template <int N> DEVICE void sums(const Tile<N>& tile, uint32_t live, int count, float* out, int channels, float* shared) {
     int thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
     float *first = shared, *totals = shared + N, *mean = shared + 9 * N;

@@ -4,8 +4,8 @@
 
 namespace conv {
 
-// A step is one tap of 16 inputs; packed weights are a list of steps. A stage is STEPS of them for N outputs, in shared memory twice, so
-// that one arrives while the other is used. A lane of a product finds its four weights for eight outputs at
+// A step is one tap of 16 inputs; packed weights are a list of steps. A stage is STEPS of them for N outputs, in shared memory
+// twice, so that one arrives while the other is used. A lane of a product finds its four weights for eight outputs at
 // [step][outputs/8][lane][WORDS]: four f32, or two words of two halves.
 template <int N, int STEPS, bool HALVES> struct Stages {
     static constexpr int WORDS = HALVES ? 2 : 4;

@@ -1,5 +1,5 @@
-// Weights for the way back: the data gradient of a convolution is a convolution of the gradient, with inputs and outputs exchanged
-// and the kernel turned by 180°. That holds for stride 2 too, of which the gradient is spread (ConvShape::spread).
+// Weights for the way back: the data gradient of a convolution is a convolution of the gradient, with inputs and outputs
+// exchanged and the kernel turned by 180°. That holds for stride 2 too, of which the gradient is spread (ConvShape::spread).
 #include "jobs.cuh"
 
 // Packed weights of `inputs` × `outputs` to packed weights of `outputs` × `inputs`; both are multiples of 16. Grid: x covers

@@ -1,14 +1,15 @@
-// Gradients of convolutions by their weights: weight_gradient{K}_{precision}. The shape is that of the forward convolution, strides 1 and 2.
+// Gradients of convolutions by their weights: weight_gradient{K}_{precision}. The shape is that of the forward convolution,
+// strides 1 and 2.
 //
-// gradient[input][tap][output] = Σ over pixels of x[source of the pixel at the tap][input] · g[pixel][output], a product whose depth is the
-// pixels. Rows of the output are cut into strips of RUN pixels (the last of a row may be shorter), counted over all images: a strip's
-// taps share columns of the source, so that each is read once for up to K pixels.
-// Grid: x = part of `strips_per_part` strips, of images · height · ceil(width / 4) in all; y = job; z = (inputs/16) · (outputs/16), the
-// 16 inputs (slow) and 16 outputs (fast) whose weights a block sums. Block: 256 threads with f32, 128 with tf32x3; a warp has an eighth
-// or a quarter of the part's strips. No lane idles where strips_per_part is a multiple of 32 and width one of 4.
+// gradient[input][tap][output] = Σ over pixels of x[source of the pixel at the tap][input] · g[pixel][output], a product whose
+// depth is the pixels. Rows of the output are cut into strips of RUN pixels (the last of a row may be shorter), counted over all
+// images: a strip's taps share columns of the source, so that each is read once for up to K pixels.
+// Grid: x = part of `strips_per_part` strips, of images · height · ceil(width / 4) in all; y = job; z =
+// (inputs/16) · (outputs/16), the 16 inputs (slow) and 16 outputs (fast) whose weights a block sums. Block: 256 threads with f32, 128 with tf32x3; a warp has
+// an eighth or a quarter of the part's strips. No lane idles where strips_per_part is a multiple of 32 and width one of 4.
 //
-// A warp's sums, 9 · 16 · 16, are in registers, and what it multiplies comes from the first cache: 64 bytes a load, 4.5 loads of x and one
-// of g for the 72 multiply-adds of a lane and pixel.
+// A warp's sums, 9 · 16 · 16, are in registers, and what it multiplies comes from the first cache: 64 bytes a load, 4.5 loads of
+// x and one of g for the 72 multiply-adds of a lane and pixel.
 #include "conv_source.cuh"
 #include "conv_split.cuh"
 
@@ -17,8 +18,8 @@ namespace weight_gradient {
 constexpr int RUN = 4;
 template <int K, int STRIDE> constexpr int COLUMNS = (RUN - 1) * STRIDE + K;
 
-// What a strip reads: x is the first float of tap (0, 0) of its first pixel, g of that pixel in the gradient. Bit ky·COLUMNS + c of
-// `inside` tells that column c of row ky lies in the source, bit PIXELS + p that the strip has a pixel p.
+// What a strip reads: x is the first float of tap (0, 0) of its first pixel, g of that pixel in the gradient. Bit ky·COLUMNS + c
+// of `inside` tells that column c of row ky lies in the source, bit PIXELS + p that the strip has a pixel p.
 struct Strip {
     int32_t x, g;
     uint32_t inside;
@@ -43,7 +44,8 @@ template <int K, int STRIDE> DEVICE Strip strip_of(const ConvShape& shape, int i
     return {(source_row * shape.source_width + source_x) * shape.inputs, (int(row) * shape.width + x) * shape.outputs, inside};
 }
 DEVICE Strip strip_from(const Strip& strip, int lane) {
-    return {__shfl_sync(0xffffffffu, strip.x, lane), __shfl_sync(0xffffffffu, strip.g, lane), __shfl_sync(0xffffffffu, strip.inside, lane)};
+    int32_t x = __shfl_sync(0xffffffffu, strip.x, lane), g = __shfl_sync(0xffffffffu, strip.g, lane);
+    return {x, g, __shfl_sync(0xffffffffu, strip.inside, lane)};
 }
 
 // By multiply-add. Lane (g = lane / 4, t = lane % 4) sums inputs 2g and 2g + 1 by outputs 4t..4t+3, over all strips of its warp.
@@ -52,7 +54,8 @@ struct F32 {
     static constexpr int BATCH = 32, STRIPS = 1;
 
     template <int K, int STRIDE>
-    DEVICE void add(float (&sums)[K * K][2][4], const float* x, const float* g, const ConvShape& shape, const Strip& lanes_own, int first) {
+    DEVICE void add(float (&sums)[K * K][2][4], const float* x, const float* g, const ConvShape& shape, const Strip& lanes_own,
+                    int first) {
         int lane = threadIdx.x % 32, floor = conv::floor_of(shape), pitch = shape.source_width * shape.inputs;
         Strip strip = strip_from(lanes_own, first);
         Float4 gradient[RUN];
@@ -89,15 +92,16 @@ struct F32 {
 };
 
 #if CAPABILITY >= 80
-// By tensor cores, in two parts of 11 bits (conv_split.cuh). Rows of a product are inputs, columns outputs, and its depth pixels of eight
-// strips, the same of each. Lane (g = lane / 4, t = lane % 4) reads inputs 2g and 2g + 1 of strips t and t + 4, as rows g and g + 8, and
-// outputs 2g and 2g + 1, as columns g of two products.
+// By tensor cores, in two parts of 11 bits (conv_split.cuh). Rows of a product are inputs, columns outputs, and its depth pixels
+// of eight strips, the same of each. Lane (g = lane / 4, t = lane % 4) reads inputs 2g and 2g + 1 of strips t and t + 4, as rows
+// g and g + 8, and outputs 2g and 2g + 1, as columns g of two products.
 struct Tf32x3 {
     static constexpr int WARPS = 4;
     static constexpr int BATCH = 8, STRIPS = 8;
 
     template <int K, int STRIDE>
-    DEVICE void add(float (&sums)[K * K][2][4], const float* x, const float* g, const ConvShape& shape, const Strip& lanes_own, int first) {
+    DEVICE void add(float (&sums)[K * K][2][4], const float* x, const float* g, const ConvShape& shape, const Strip& lanes_own,
+                    int first) {
         int lane = threadIdx.x % 32, floor = conv::floor_of(shape);
         Strip strips[2] = {strip_from(lanes_own, first + lane % 4), strip_from(lanes_own, first + lane % 4 + 4)};
         int pitch = shape.source_width * shape.inputs;
@@ -210,11 +214,12 @@ DEVICE void gradient(const WeightGradientJob& job, const ConvShape& shape, int s
 
 }  // namespace weight_gradient
 
-#define WEIGHT_GRADIENT(name, blocks, K, Product)                                                                 \
-    KERNEL(32 * weight_gradient::Product::WARPS, blocks) name(const WeightGradientJob* jobs, ConvShape shape, int strips_per_part) { \
-        __shared__ float shared[weight_gradient::SHARED<K>];                                                      \
-        weight_gradient::gradient<K, weight_gradient::Product>(jobs[blockIdx.y], shape, strips_per_part, shared); \
-    }                                                                                                             \
+#define WEIGHT_GRADIENT(name, blocks, K, Product)                                                                         \
+    KERNEL(32 * weight_gradient::Product::WARPS, blocks)                                                                  \
+    name(const WeightGradientJob* jobs, ConvShape shape, int strips_per_part) {                                           \
+        __shared__ float shared[weight_gradient::SHARED<K>];                                                              \
+        weight_gradient::gradient<K, weight_gradient::Product>(jobs[blockIdx.y], shape, strips_per_part, shared);         \
+    }                                                                                                                     \
     EXPORT(name)
 
 // lint: registers<=80 FFMA>=64 LDG.128>=8
