@@ -92,7 +92,9 @@ fn emulated_cuda_golden_small_slope() {
 
 #[test]
 fn emulated_cuda_golden_medium() {
-    everywhere(|backends| names("medium", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends)));
+    everywhere(|backends| {
+        names("medium", "scores").iter().for_each(|path| golden_checks::check_scores(path, backends))
+    });
     check_slopes("medium", &emulated()[..1]);
 }
 
