@@ -396,8 +396,8 @@ fn steps(card: &Card, seed: u64, lists: &[(usize, usize, f32)]) -> Vec<f32> {
 #[test]
 fn sgd_steps_as_the_processor_does() {
     let lists = [(2304, 8, 4e-5), (16, 1, 0.0), (1024, 3, 4e-5), (9232, 2, 4e-5), (48, 5, 0.0)];
-    on_all_cards(|card, seed| steps(card, seed, &lists));
     in_all_orders(|card, seed| steps(card, seed, &[(1040, 3, 4e-5), (16, 1, 0.0)]));
+    on_all_cards(|card, seed| steps(card, seed, &lists));
 }
 
 #[test]
