@@ -66,9 +66,9 @@ pub fn image_map(pixels: &[f32], noise: Option<&[f32]>, count: usize, pixels_eac
     let mut map = vec![0.0; count * pixels_each * BLOCK];
     for (at, pixel) in map.chunks_exact_mut(BLOCK).enumerate() {
         let (image, pixel_of_image) = (at / pixels_each, at % pixels_each);
-        for c in 0..3 {
+        for (c, number) in pixel.iter_mut().enumerate().take(3) {
             let from = (image * 3 + c) * pixels_each + pixel_of_image;
-            pixel[c] = pixels[from] + noise.map_or(0.0, |noise| noise[from]);
+            *number = pixels[from] + noise.map_or(0.0, |noise| noise[from]);
         }
     }
     map

@@ -107,7 +107,7 @@ impl Setting<'_> {
     /// Adds the way forward: from the stages' outputs to the parts of the losses, and the gradients by the heads' outputs.
     pub fn forward(&self, program: &mut Program, cells: &[Heads]) {
         let pixels = self.images * HEAD_PIXELS;
-        for stage in 0..3 {
+        for (stage, weight) in STAGE_WEIGHTS.into_iter().enumerate() {
             let (inputs, outputs) = self.channels(stage);
             let (place, (height, width)) = (self.places[stage], self.skeleton.stage_size(stage));
             let at = |cell: &Heads, place: usize| cell.base + place as u64;
@@ -141,7 +141,7 @@ impl Setting<'_> {
                 target: self.targets[stage],
                 bias_gradient: c.gradients[stage][3],
                 loss: at(c, place.loss),
-                weight: STAGE_WEIGHTS[stage],
+                weight,
                 padding: 0,
             });
             launches::resize8(program, self.images, (height, width, inputs), &resized.collect::<Vec<_>>());
