@@ -189,7 +189,8 @@ DEVICE void gradient(const WeightGradientJob& job, const ConvShape& shape, int s
     if (shape.stride == 1) sum_strips<K, 1, Product>(sums, x, g, shape, begin, end);
     else sum_strips<K, 2, Product>(sums, x, g, shape, begin, end);
 
-    // Sums of warps, two by two, from the last to the first; then the two that are left, by all threads.
+    // Sums of warps, two by two, from the last to the first; then the two that are left, by all threads. A lane reads just what it
+    // then writes itself.
     float* mine = shared + warp % 2 * (K * K * 256) + lane;
 #pragma unroll 1
     for (int giver = WARPS - 2; giver >= 0; giver -= 2) {
@@ -200,7 +201,6 @@ DEVICE void gradient(const WeightGradientJob& job, const ConvShape& shape, int s
         if (giver > 0 && warp / 2 * 2 == giver - 2)
 #pragma unroll
             for (int i = 0; i < K * K * 8; ++i) sums[i / 8][i / 4 % 2][i % 4] += mine[i * 32];
-        if (giver > 0) __syncthreads();
     }
     float* part = in_global(job.gradient) + int64_t(blockIdx.x) * shape.inputs * shape.outputs * (K * K);
 #pragma unroll
