@@ -326,12 +326,7 @@ impl Backend for Cuda {
             }
         };
         let State { outsides, arena, .. } = &mut *state;
-        let precision = if self.device.card().capability.0 >= 8 && self.precision != Precision::F32 {
-            Precision::Tf32x3
-        } else {
-            Precision::F32
-        };
-        let around = synflow::Surroundings { device: &self.device, precision, outside: &mut outsides[at] };
+        let around = synflow::Surroundings { device: &self.device, outside: &mut outsides[at] };
         synflow::population(around, arena, cells, watch)
     }
 

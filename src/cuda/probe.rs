@@ -97,7 +97,7 @@ mod tests {
             (card((8, 0), 108, 1_410_000), 19.5),
             (card((9, 0), 132, 1_980_000), 67.0),
         ] {
-            assert!((card.peak() / 1e12 - teraflops).abs() < 5e-3 * teraflops, "{card:?}: {}", card.peak());
+            assert!((card.peak() / 1e12 - teraflops).abs() < 1e-2 * teraflops, "{card:?}: {}", card.peak());
         }
     }
 }

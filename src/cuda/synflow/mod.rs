@@ -14,7 +14,6 @@ use super::device::{aligned, Device};
 use super::launches::gradient_parts;
 use super::layout::{map_bytes, weight_count, CellLayout, Keep, Turns};
 use super::program::Program;
-use super::Precision;
 use crate::backend::{SynflowSums, Watch};
 use crate::error::{Error, Result};
 use crate::plan::{Before, Conv, Plan, Purpose, Shape, Source};
@@ -140,8 +139,6 @@ impl Traveller<'_> {
 pub struct Surroundings<'a> {
     /// The card.
     pub device: &'a Device,
-    /// Arithmetic of the convolutions: of f32 accuracy.
-    pub precision: Precision,
     /// Everything outside the cells.
     pub outside: &'a mut Outside,
 }
@@ -178,7 +175,7 @@ pub fn population(
             })
             .collect();
         let mut program = Program::default();
-        let pass = Pass { precision: around.precision, outside, skeleton: &skeleton };
+        let pass = Pass { outside, skeleton: &skeleton };
         pass.emit(&mut program, &travellers, base);
         let lists = program.upload(device)?;
         program.run_all(device, &lists)?;

@@ -15,6 +15,8 @@ use crate::plan::{Before, Conv, Plan, Shape, Source, Term};
 use crate::space::Skeleton;
 use std::collections::{BTreeMap, HashSet};
 
+/// Arithmetic of the convolutions. Everything is positive, so that what tensor cores cut off their sums would add up, layer by layer.
+const PRECISION: Precision = Precision::F32;
 /// Threads of a block.
 const THREADS: usize = 256;
 /// Numbers that a block of the mixing kernel takes.
@@ -22,8 +24,6 @@ const MIXED: usize = 4096;
 
 /// What the passes of a chunk share.
 pub struct Pass<'a> {
-    /// Arithmetic of the convolutions.
-    pub precision: Precision,
     /// Weights, image and classifier.
     pub outside: &'a Outside,
     /// The network.
@@ -154,7 +154,7 @@ impl Pass<'_> {
                         };
                         let mut jobs: Vec<ConvJob> = convs.into_iter().map(job).collect();
                         jobs.sort_by_key(|job| job.w);
-                        launches::convolution(program, self.precision, key[0], shape_of(key), &jobs);
+                        launches::convolution(program, PRECISION, key[0], shape_of(key), &jobs);
                     }
                 }
             }
@@ -208,8 +208,8 @@ impl Pass<'_> {
                     }
                 }
                 sources.sort_by_key(|job| job.w);
-                launches::weight_gradient(program, self.precision, key[0], shape_of(key), &weights);
-                launches::convolution(program, self.precision, key[0], back(shape_of(key)), &sources);
+                launches::weight_gradient(program, PRECISION, key[0], shape_of(key), &weights);
+                launches::convolution(program, PRECISION, key[0], back(shape_of(key)), &sources);
             }
         }
     }
