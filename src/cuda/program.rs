@@ -21,6 +21,9 @@ struct Launch {
     least: Least,
 }
 
+/// Blocks that a grid can have along y. Longer lists take several launches.
+const MOST_JOBS: usize = 65_535;
+
 /// Some of a program's launches, one behind the other.
 #[derive(Clone, Debug)]
 pub struct Section(Range<usize>);
@@ -51,14 +54,16 @@ impl Program {
         if jobs.is_empty() || grid.blocks[0] == 0 || grid.blocks[2] == 0 {
             return;
         }
-        let mut all = vec![Placed::Jobs(self.list(jobs))];
-        if let Some(more) = more {
-            all.push(Placed::Jobs(self.list(more)));
+        let more = more.map(|more| Placed::Jobs(self.list(more)));
+        let kernel = kernel.into();
+        for jobs in jobs.chunks(MOST_JOBS) {
+            let own = Placed::Jobs(self.list(jobs));
+            let ready = arguments.iter().map(|argument| Placed::Ready(*argument));
+            let arguments = std::iter::once(own).chain(more).chain(ready).collect();
+            let [x, _, z] = grid.blocks;
+            let grid = Grid { blocks: [x, jobs.len(), z], ..grid };
+            self.launches.push(Launch { kernel: kernel.clone(), grid, arguments, least: Least::default() });
         }
-        all.extend(arguments.iter().map(|argument| Placed::Ready(*argument)));
-        let [x, _, z] = grid.blocks;
-        let grid = Grid { blocks: [x, jobs.len(), z], ..grid };
-        self.launches.push(Launch { kernel: kernel.into(), grid, arguments: all, least: Least::default() });
     }
 
     /// Says what the last launch must do at least; for a launch of nothing, which was not added, it is nothing.
@@ -107,5 +112,32 @@ impl Program {
             device.launch(&launch.kernel, launch.grid, &arguments, launch.least)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_take_several_launches_and_empty_ones_none() {
+        let mut program = Program::default();
+        let grid = Grid { blocks: [3, 0, 2], threads: 256, shared: 0 };
+        program.launch::<u64>("none", grid, &[], &[]);
+        program.launch("nothing in them", Grid { blocks: [0, 0, 1], ..grid }, &[1u64], &[]);
+        assert!(program.launches.is_empty());
+        let jobs: Vec<u64> = (0..2 * MOST_JOBS as u64 + 5).collect();
+        program.launch_with("many", grid, &jobs, Some(&[7u32]), &[Argument::Number(4)]);
+        let counts: Vec<[usize; 3]> = program.launches.iter().map(|launch| launch.grid.blocks).collect();
+        assert_eq!(counts, [[3, MOST_JOBS, 2], [3, MOST_JOBS, 2], [3, 5, 2]]);
+        for (number, launch) in program.launches.iter().enumerate() {
+            let [Placed::Jobs(own), Placed::Jobs(more), Placed::Ready(Argument::Number(4))] = launch.arguments[..]
+            else {
+                panic!("{:?}", launch.arguments)
+            };
+            let first: u64 = bytemuck::pod_read_unaligned(&program.jobs[own..own + 8]);
+            assert_eq!(first, (number * MOST_JOBS) as u64);
+            assert_eq!(bytemuck::pod_read_unaligned::<u32>(&program.jobs[more..more + 4]), 7);
+        }
     }
 }

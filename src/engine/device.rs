@@ -21,10 +21,16 @@ pub fn backend(options: &Options) -> Result<(Box<dyn Backend>, Option<String>)> 
     match options.device {
         Device::Cpu => Ok((Box::new(Cpu::new()), None)),
         Device::Cuda(number) => Ok((open(number)?, None)),
-        Device::Auto if cuda::cards().is_err() => Ok((Box::new(Cpu::new()), None)),
-        Device::Auto => match open(0) {
-            Ok(backend) => Ok((backend, None)),
-            Err(error) => Ok((Box::new(Cpu::new()), Some(format!("{error} Scores are computed on the processor.")))),
-        },
+        Device::Auto => {
+            let mut refusal = None;
+            for number in 0..cuda::cards().map_or(0, |cards| cards.len()) {
+                match open(number) {
+                    Ok(backend) => return Ok((backend, None)),
+                    Err(error) => refusal = refusal.or(Some(error)),
+                }
+            }
+            let note = refusal.map(|error| format!("{error} Scores are computed on the processor."));
+            Ok((Box::new(Cpu::new()), note))
+        }
     }
 }
