@@ -1,67 +1,14 @@
 //! Common bits of codes, the kernel matrix made of them, and its log-determinant, against plain loops.
 
+#[path = "common/jobs.rs"]
+#[allow(dead_code)]
+mod jobs;
+#[path = "common/random.rs"]
+mod random;
+
 use etnas_emulator::{Argument, Build, Card, Memory, Order};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Segment {
-    first: i32,
-    words: i32,
-    multiplicity: i32,
-    padding: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct CodeJob {
-    codes: u64,
-    common: u64,
-    stride: i32,
-    first: i32,
-    count: i32,
-    padding: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct MatrixJob {
-    common: u64,
-    kernel: u64,
-    bits: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct DeterminantJob {
-    kernel: u64,
-    result: u64,
-}
-
-/// xorshift64*, from a seed of its own in every run.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
-        Random(since.as_nanos() as u64 | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() & 0xffff_ffff) as f64 / 4294967296.0
-    }
-}
+use jobs::{CodeJob, DeterminantJob, MatrixJob, Segment};
+use random::Random;
 
 /// The codes of a cell: segments of (words, multiplicity), each behind a gap that belongs to none.
 struct Codes {

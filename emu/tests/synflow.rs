@@ -1,13 +1,23 @@
 //! Synflow's maps with exponents and the sums over weights, against f64.
 
-use etnas_emulator::{Argument, Build, Card, Memory, Order};
-use std::time::{SystemTime, UNIX_EPOCH};
+#[path = "common/jobs.rs"]
+#[allow(dead_code)]
+mod jobs;
+#[path = "common/random.rs"]
+mod random;
 
-const MAP: i32 = 0;
-const POOL: i32 = 1;
-const HALVE: i32 = 2;
-const POOL_BACK: i32 = 3;
-const HALVE_BACK: i32 = 4;
+use etnas_emulator::{Argument, Build, Card, Memory, Order};
+use jobs::{
+    SynflowMixJob as MixJob, SynflowOutputJob as OutputJob, SynflowSumsJob as SumsJob, SynflowTerm as Term,
+    SynflowTotalJob as TotalJob,
+};
+use random::Random;
+
+const MAP: i32 = Term::MAP;
+const POOL: i32 = Term::POOL;
+const HALVE: i32 = Term::HALVE;
+const POOL_BACK: i32 = Term::POOL_BACK;
+const HALVE_BACK: i32 = Term::HALVE_BACK;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,77 +26,7 @@ struct State {
     largest: f32,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Term {
-    x: u64,
-    state: u64,
-    shift: i32,
-    kind: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct MixJob {
-    map: u64,
-    state: u64,
-    first: i32,
-    count: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct SumsJob {
-    gradient: u64,
-    weights: u64,
-    source: u64,
-    target: u64,
-    sums: u64,
-    shift: i32,
-    padding: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct OutputJob {
-    map: u64,
-    state: u64,
-    sums: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct TotalJob {
-    sums: u64,
-    total: u64,
-    count: i32,
-    padding: i32,
-}
-
-/// xorshift64*, from a seed of its own in every run.
-struct Random(u64);
-
 impl Random {
-    fn new() -> Random {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
-        Random(since.as_nanos() as u64 | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() & 0xffff_ffff) as f64 / 4294967296.0
-    }
-
     /// Numbers of which some are zero and some small.
     fn numbers(&mut self, count: usize) -> Vec<f32> {
         let mut number = || {

@@ -1,49 +1,13 @@
-//! Structures of `kernels/jobs.cuh`, field by field.
+//! The structures of `kernels/jobs.cuh` as the engine has them, so that kernels are tested with what they will be given.
 
 use etnas_emulator::{Argument, Card, Memory};
 
-/// What a convolution reads and writes.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct ConvShape {
-    pub images: i32,
-    pub source_height: i32,
-    pub source_width: i32,
-    pub height: i32,
-    pub width: i32,
-    pub inputs: i32,
-    pub outputs: i32,
-    pub stride: i32,
-    pub spread: i32,
-    pub relu: i32,
-}
+#[path = "../../../src/cuda/jobs.rs"]
+#[allow(dead_code)]
+mod engine;
 
-/// One convolution.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct ConvJob {
-    pub x: u64,
-    pub w: u64,
-    pub y: u64,
-    pub sums: u64,
-}
-
-/// One weight gradient.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct WeightGradientJob {
-    pub x: u64,
-    pub g: u64,
-    pub gradient: u64,
-}
-
-/// One tensor to another.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct MapJob {
-    pub from: u64,
-    pub to: u64,
-}
+#[allow(unused_imports)]
+pub use engine::*;
 
 /// A list of jobs on the card, and the argument that names it.
 pub fn list<T: Copy>(card: &Card, jobs: &[T]) -> (Memory<T>, Argument) {

@@ -1,117 +1,24 @@
-//! What the tests of the kernels of maps share: their jobs, field by field as in `kernels/jobs.cuh`, fresh numbers, and launches.
+//! What the tests of the kernels of maps share: their jobs, fresh numbers, and launches.
 #![allow(dead_code)]
 
 use etnas_emulator::{Argument, Build, Card, Memory, Order};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Pixels of a part.
-pub const PART: usize = 256;
+/// The structures of `kernels/jobs.cuh` as the engine has them.
+#[path = "../../../src/cuda/jobs.rs"]
+mod jobs;
 
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct MapJob {
-    pub from: u64,
-    pub to: u64,
-}
+pub use jobs::*;
 
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct MomentsJob {
-    pub sums: u64,
-    pub gamma: u64,
-    pub beta: u64,
-    pub affine: u64,
-    pub moments: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct Term {
-    pub x: u64,
-    pub affine: u64,
-    pub kind: i32,
-    pub padding: i32,
-}
-
-pub const TERM_MAP: i32 = 1;
-pub const TERM_POOL: i32 = 2;
-pub const TERM_SHIFT: i32 = 3;
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct NodeJob {
-    pub terms: [Term; 3],
-    pub value: u64,
-    pub code: u64,
-}
-
-pub const READER_CONV: i32 = 0;
-pub const READER_SKIP: i32 = 1;
-pub const READER_POOL: i32 = 2;
-pub const READER_HALF: i32 = 3;
-pub const READER_NEAREST: i32 = 4;
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Reader {
-    pub g: u64,
-    pub kind: i32,
-    pub padding: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct GradientJob {
-    pub value: u64,
-    pub gradient: u64,
-    pub first: i32,
-    pub count: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct NormBackJob {
-    pub g: u64,
-    pub y: u64,
-    pub moments: u64,
-    pub gamma: u64,
-    pub sums: u64,
-    pub coefficients: u64,
-    pub gamma_gradient: u64,
-    pub beta_gradient: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct HeadJob {
-    pub output: u64,
-    pub bias: u64,
-    pub target: u64,
-    pub bias_gradient: u64,
-    pub loss: u64,
-    pub weight: f32,
-    pub padding: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct LossJob {
-    pub heads: [u64; 3],
-    pub losses: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct SgdJob {
-    pub w: u64,
-    pub m: u64,
-    pub gradient: u64,
-    pub weights: i32,
-    pub parts: i32,
-    pub decay: f32,
-    pub padding: i32,
-}
+pub const TERM_MAP: i32 = Term::MAP;
+pub const TERM_POOL: i32 = Term::POOL;
+pub const TERM_SHIFT: i32 = Term::SHIFT;
+pub const READER_CONV: i32 = Reader::CONV;
+pub const READER_SKIP: i32 = Reader::SKIP;
+pub const READER_POOL: i32 = Reader::POOL;
+pub const READER_HALF: i32 = Reader::HALF;
+pub const READER_NEAREST: i32 = Reader::NEAREST;
 
 /// Fresh numbers, the same for all cards of one test.
 pub struct Numbers(u64);
