@@ -94,8 +94,8 @@ impl Way<'_> {
             let (cell, value) = (&cells[at], &cells[at].plan.values[id]);
             let given = (self.given)(at, Phase::Value, id);
             // A value that only its code is wanted of is not stored.
-            let read = self.moments || !value.convs.is_empty() || value.kept_until.is_some();
-            let result = if given || !read { 0 } else { cell.addresses.values[id] };
+            let stored = self.moments || is_read(cell.plan, id);
+            let result = if given || !stored { 0 } else { cell.addresses.values[id] };
             let job = NodeJob { terms: self.terms(cell, at, id), value: result, code: cell.addresses.codes[id] };
             let Shape { channels, height, width } = value.shape;
             if job.value != 0 || job.code != 0 {
@@ -167,6 +167,11 @@ impl Way<'_> {
             launches::norm_moments(program, self.images * height * width, outputs, &moments);
         }
     }
+}
+
+/// Whether a value is read by anything but its code.
+pub fn is_read(plan: &Plan, id: usize) -> bool {
+    plan.values[id].kept_until.is_some() || !plan.values[id].convs.is_empty()
 }
 
 /// The shape of a convolution with this output.

@@ -7,7 +7,7 @@ use super::bank::Bank;
 use super::chunk::{chunks, Arena, MOST};
 use super::codes;
 use super::device::{aligned, Device, Memory};
-use super::forward::{CellAddresses, Traveller, Way};
+use super::forward::{is_read, CellAddresses, Traveller, Way};
 use super::jobs::{CodeJob, DeterminantJob, MapJob, MatrixJob, MomentsJob, NodeJob, Segment, Term as TermJob};
 use super::launches::{map_sums, node, norm_moments};
 use super::layout::{map_bytes, padded, parts, CellLayout, ConvParts, Keep, Phase, Turns};
@@ -176,21 +176,76 @@ pub fn kernels(
             return Err(Error::Interrupted);
         }
         let base = memory.address();
+        let chunk = Chunk {
+            around,
+            common: &common,
+            plans: &plans[range.clone()],
+            cells: &cells[range.clone()],
+            bits: &bits[range.clone()],
+            base,
+            begins: begins.iter().map(|begin| base + *begin as u64).collect(),
+            stride,
+            parts,
+        };
         let mut program = Program::default();
+        chunk.forward(&mut program);
+        chunk.codes(&mut program, wanted);
+        let lists = program.upload(device)?;
+        program.run_all(device, &lists)?;
+        let logarithms: Vec<[f64; 2]> = match wanted {
+            Wanted::Determinants => device.read(memory, common.determinants, range.len())?,
+            Wanted::Distances => vec![[f64::NAN; 2]; range.len()],
+        };
+        let first = range.start;
+        for (at, [logarithm, pivot]) in range.zip(logarithms) {
+            results.push(match logarithm.is_finite() && pivot >= CLEAR_PIVOT {
+                true => HammingKernel::LogDeterminant(logarithm),
+                false => {
+                    let kernel = begins[at - first] + cells[at].kernel;
+                    HammingKernel::Distances(distances(device, memory, images, bits[at], kernel)?)
+                }
+            });
+            watch.advance();
+        }
+        Ok(())
+    })?;
+    Ok(results)
+}
+
+/// Cells that go together, with addresses.
+struct Chunk<'a> {
+    around: &'a Surroundings<'a>,
+    common: &'a Common,
+    plans: &'a [Plan],
+    cells: &'a [Cell],
+    bits: &'a [u64],
+    /// The begin of what all share.
+    base: u64,
+    /// The begin of each cell.
+    begins: Vec<u64>,
+    /// Words between the codes of two images.
+    stride: usize,
+    /// Matrices that common bits are counted in.
+    parts: usize,
+}
+
+impl Chunk<'_> {
+    /// Adds the launches from the image to the last codes.
+    fn forward(&self, program: &mut Program) {
+        let Chunk { around, common, base, .. } = self;
+        // Who computes what all share: the first cell that has it, and reads it.
         let mut owners: HashMap<Slot, usize> = HashMap::new();
         let mut stem_owner = None;
         let mut travellers = Vec::new();
-        for (at, (cell, begin)) in cells[range.clone()].iter().zip(begins).enumerate() {
-            let plan = &plans[range.start + at];
-            let begin = base + *begin as u64;
-            let mut addresses = CellAddresses::new(&cell.layout, begin);
+        for (at, ((plan, cell), begin)) in self.plans.iter().zip(self.cells).zip(&self.begins).enumerate() {
+            let mut addresses = CellAddresses::new(&cell.layout, *begin);
             for (id, conv) in plan.convs.iter().enumerate().filter(|(id, _)| is_common(plan, *id)) {
                 addresses.convs[id] = base + common.convs[&conv.slot] as u64;
                 owners.entry(conv.slot).or_insert(at);
             }
             if let (Some(value), true) = (common.value, plan.values.first().is_some_and(|v| v.place == Place::STEM)) {
                 addresses.values[0] = base + value as u64;
-                stem_owner.get_or_insert(at);
+                stem_owner = stem_owner.or(is_read(plan, 0).then_some(at));
             }
             for (address, word) in addresses.codes.iter_mut().zip(&cell.code_words) {
                 *address = word.map_or(0, |word| begin + (cell.codes + word * 4) as u64);
@@ -198,10 +253,10 @@ pub fn kernels(
             travellers.push(Traveller { plan, turns: &cell.turns, addresses });
         }
         let way = Way {
-            images,
+            images: around.images,
             precision: around.precision,
             image: around.image,
-            code_stride: stride,
+            code_stride: self.stride,
             weight: &|at, conv| around.bank.conv(&travellers[at].plan.convs[conv]),
             norm: &|_, slot| around.bank.norm(slot),
             moments: false,
@@ -213,44 +268,53 @@ pub fn kernels(
                 }
             },
         };
-        way.emit(&mut program, &travellers);
-        let chunk = &cells[range.clone()];
-        heads(&mut program, around, chunk, &travellers, (base, begins), stride);
+        way.emit(program, &travellers);
+        self.heads(program, &travellers);
+    }
 
+    /// Adds the launches from codes to matrices and, if wanted, determinants.
+    fn codes(&self, program: &mut Program, wanted: Wanted) {
         let mut segments = Vec::new();
         let (mut jobs, mut matrices, mut determinants) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (cell, begin)) in chunk.iter().zip(begins).enumerate() {
-            let begin = base + *begin as u64;
-            let [codes, common_bits, kernel] = [cell.codes, cell.common, cell.kernel].map(|at| begin + at as u64);
+        for (at, ((cell, begin), bits)) in self.cells.iter().zip(&self.begins).zip(self.bits).enumerate() {
+            let [codes, common, kernel] = [cell.codes, cell.common, cell.kernel].map(|at| begin + at as u64);
             let (first, count) = (segments.len() as i32, cell.segments.len() as i32);
             segments.extend_from_slice(&cell.segments);
-            jobs.push(CodeJob { codes, common: common_bits, stride: stride as i32, first, count, padding: 0 });
-            matrices.push(MatrixJob { common: common_bits, kernel, bits: bits[range.start + at] });
-            determinants.push(DeterminantJob { kernel, result: base + (common.determinants + 16 * at) as u64 });
+            jobs.push(CodeJob { codes, common, stride: self.stride as i32, first, count, padding: 0 });
+            matrices.push(MatrixJob { common, kernel, bits: *bits });
+            let result = self.base + (self.common.determinants + 16 * at) as u64;
+            determinants.push(DeterminantJob { kernel, result });
         }
-        codes::common_bits(&mut program, device, images, parts, &jobs, &segments);
-        codes::kernel_matrix(&mut program, images, parts, &matrices);
+        let Surroundings { device, images, .. } = *self.around;
+        codes::common_bits(program, device, images, self.parts, &jobs, &segments);
+        codes::kernel_matrix(program, images, self.parts, &matrices);
         if wanted == Wanted::Determinants {
-            codes::log_determinant(&mut program, images, &determinants);
+            codes::log_determinant(program, images, &determinants);
         }
-        let lists = program.upload(device)?;
-        program.run_all(device, &lists)?;
-        let logarithms: Vec<[f64; 2]> = match wanted {
-            Wanted::Determinants => device.read(memory, common.determinants, chunk.len())?,
-            Wanted::Distances => vec![[f64::NAN; 2]; chunk.len()],
-        };
-        for (((cell, begin), bits), [logarithm, pivot]) in
-            chunk.iter().zip(begins).zip(&bits[range.clone()]).zip(logarithms)
-        {
-            results.push(match logarithm.is_finite() && pivot >= CLEAR_PIVOT {
-                true => HammingKernel::LogDeterminant(logarithm),
-                false => HammingKernel::Distances(distances(device, memory, images, *bits, begin + cell.kernel)?),
-            });
-            watch.advance();
+    }
+
+    /// Adds the launches of the network's last BatchNorm and its codes.
+    fn heads(&self, program: &mut Program, travellers: &[Traveller]) {
+        let norm = self.around.bank.norm(NormSlot::Last);
+        let (mut sums, mut moments, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shape = None;
+        for ((cell, traveller), begin) in self.cells.iter().zip(travellers).zip(&self.begins) {
+            let Some(last) = traveller.plan.stages[2] else { continue };
+            shape = Some(traveller.plan.values[last].shape);
+            let map = traveller.addresses.values[last];
+            let [of, affine] = [cell.head_sums, cell.head_affine].map(|at| begin + at as u64);
+            sums.push(MapJob { from: map, to: of });
+            moments.push(MomentsJob { sums: of, gamma: norm.gamma, beta: norm.beta, affine, moments: 0 });
+            let terms = [TermJob::new(TermJob::MAP, map, affine), TermJob::default(), TermJob::default()];
+            nodes.push(NodeJob { terms, value: 0, code: begin + (cell.codes + cell.head_word * 4) as u64 });
         }
-        Ok(())
-    })?;
-    Ok(results)
+        let Some(Shape { channels, height, width }) = shape else { return };
+        let (images, channels) = (self.around.images, padded(channels));
+        let pixels = images * height * width;
+        map_sums(program, pixels, channels, &sums);
+        norm_moments(program, pixels, channels, &moments);
+        node(program, images, (height, width, channels), self.stride, &nodes);
+    }
 }
 
 /// A determinant is taken as it is where the smallest pivot is at least this part of its diagonal element: rounding moves a pivot
@@ -266,34 +330,4 @@ fn distances(device: &Device, memory: &Memory, images: usize, bits: u64, kernel:
     };
     let distance = (0..images * images).map(|at| distance(at / images, at % images)).collect();
     Ok(Hamming { count: images, bits, distance })
-}
-
-/// Adds the launches of the network's last BatchNorm and its codes.
-fn heads(
-    program: &mut Program,
-    around: &Surroundings,
-    cells: &[Cell],
-    travellers: &[Traveller],
-    (base, begins): (u64, &[usize]),
-    stride: usize,
-) {
-    let norm = around.bank.norm(NormSlot::Last);
-    let (mut sums, mut moments, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut shape = None;
-    for ((cell, traveller), begin) in cells.iter().zip(travellers).zip(begins) {
-        let Some(last) = traveller.plan.stages[2] else { continue };
-        shape = Some(traveller.plan.values[last].shape);
-        let begin = base + *begin as u64;
-        let (map, of, affine) =
-            (traveller.addresses.values[last], begin + cell.head_sums as u64, begin + cell.head_affine as u64);
-        sums.push(MapJob { from: map, to: of });
-        moments.push(MomentsJob { sums: of, gamma: norm.gamma, beta: norm.beta, affine, moments: 0 });
-        let terms = [TermJob::new(TermJob::MAP, map, affine), TermJob::default(), TermJob::default()];
-        nodes.push(NodeJob { terms, value: 0, code: begin + (cell.codes + cell.head_word * 4) as u64 });
-    }
-    let Some(Shape { channels, height, width }) = shape else { return };
-    let (pixels, channels) = (around.images * height * width, padded(channels));
-    map_sums(program, pixels, channels, &sums);
-    norm_moments(program, pixels, channels, &moments);
-    node(program, around.images, (height, width, channels), stride, &nodes);
 }
