@@ -189,3 +189,19 @@ pub fn forward_shape(images: usize, output: &Shape, inputs: usize, stride: usize
         relu: i32::from(relu),
     }
 }
+
+/// The convolution, over turned weights, that gives the gradient by the source of one of this shape.
+pub fn backward_shape(forward: ConvShape) -> ConvShape {
+    ConvShape {
+        source_height: forward.height,
+        source_width: forward.width,
+        height: forward.source_height,
+        width: forward.source_width,
+        inputs: forward.outputs,
+        outputs: forward.inputs,
+        stride: 1,
+        spread: forward.stride,
+        relu: 0,
+        ..forward
+    }
+}

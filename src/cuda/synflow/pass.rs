@@ -1,7 +1,7 @@
 //! The launches of a chunk of networks under Synflow: forward, back, sums.
 
 use super::super::device::{Argument, Grid};
-use super::super::forward::forward_shape;
+use super::super::forward::{backward_shape, forward_shape};
 use super::super::jobs::{
     ConvJob, ConvShape, CopyJob, SynflowMixJob, SynflowOutputJob, SynflowSumsJob, SynflowTerm, SynflowTotalJob,
     WeightGradientJob,
@@ -49,20 +49,6 @@ fn grouped(cells: &[Traveller], items: impl Iterator<Item = Item>) -> Groups {
 
 fn shape_of([_, height, width, inputs, outputs, stride]: [usize; 6]) -> ConvShape {
     forward_shape(1, &Shape { channels: outputs, height, width }, inputs, stride, false)
-}
-
-fn back(shape: ConvShape) -> ConvShape {
-    ConvShape {
-        source_height: shape.height,
-        source_width: shape.width,
-        height: shape.source_height,
-        width: shape.source_width,
-        inputs: shape.outputs,
-        outputs: shape.inputs,
-        stride: 1,
-        spread: shape.stride,
-        ..shape
-    }
 }
 
 fn map_shape(shape: &Shape) -> MapShape {
@@ -209,7 +195,7 @@ impl Pass<'_> {
                 }
                 sources.sort_by_key(|job| job.w);
                 launches::weight_gradient(program, PRECISION, key[0], shape_of(key), &weights);
-                launches::convolution(program, PRECISION, key[0], back(shape_of(key)), &sources);
+                launches::convolution(program, PRECISION, key[0], backward_shape(shape_of(key)), &sources);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Places are walked last first. At each, the gradients of the cells' values are added up from all who read them; then the
 //! convolutions that feed these values go back: BatchNorm, weights, source.
 
-use super::super::forward::{forward_shape, CellAddresses};
+use super::super::forward::{backward_shape, forward_shape, CellAddresses};
 use super::super::jobs::{ConvJob, ConvShape, GradientJob, MapJob, NormBackJob, Reader, WeightGradientJob};
 use super::super::launches;
 use super::super::layout::{inputs, padded, ConvParts};
@@ -69,23 +69,6 @@ impl Key {
     fn shape(&self, images: usize) -> ConvShape {
         let output = Shape { channels: self.outputs, height: self.height, width: self.width };
         forward_shape(images, &output, self.inputs, self.stride, self.relu)
-    }
-
-    /// The convolution that gives the source's gradient.
-    fn back(&self, images: usize) -> ConvShape {
-        let forward = self.shape(images);
-        ConvShape {
-            images: images as i32,
-            source_height: forward.height,
-            source_width: forward.width,
-            height: forward.source_height,
-            width: forward.source_width,
-            inputs: forward.outputs,
-            outputs: forward.inputs,
-            stride: 1,
-            spread: forward.stride,
-            relu: 0,
-        }
     }
 }
 
@@ -209,6 +192,6 @@ fn back(
     launches::norm_back(program, pixels, key.outputs, &norms);
     launches::weight_gradient(program, precision, key.kernel, key.shape(images), &weights);
     if key.inner {
-        launches::convolution(program, precision, key.kernel, key.back(images), &sources);
+        launches::convolution(program, precision, key.kernel, backward_shape(key.shape(images)), &sources);
     }
 }

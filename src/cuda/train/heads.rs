@@ -2,7 +2,7 @@
 //! squared error. `docs/cuda-maps.md` has the order of launches.
 
 use super::super::device::aligned;
-use super::super::forward::forward_shape;
+use super::super::forward::{backward_shape, forward_shape};
 use super::super::jobs::{
     ConvJob, ConvShape, HeadJob, LossJob, MapJob, MomentsJob, NodeJob, NormBackJob, Term, WeightGradientJob,
 };
@@ -192,7 +192,7 @@ impl Setting<'_> {
             launches::transpose_weights(program, inputs, outputs, 1, &turned.collect::<Vec<_>>());
             let shape = self.conv(inputs, outputs);
             launches::weight_gradient(program, self.precision, 1, shape, &weights.collect::<Vec<_>>());
-            let back = self.conv(outputs, inputs);
+            let back = backward_shape(shape);
             launches::convolution(program, self.precision, 1, back, &sources.collect::<Vec<_>>());
             launches::norm_back(program, pixels, inputs, &norms.collect::<Vec<_>>());
         }
