@@ -137,7 +137,7 @@ fn cell_of(path: &Path, line: u64, index: Option<&str>, arch: Option<&str>) -> R
 }
 
 /// What the CSV reader could not read.
-fn broken(path: &Path, error: csv::Error) -> Error {
+pub(super) fn broken(path: &Path, error: csv::Error) -> Error {
     let line = error.position().map_or(1, |p| p.line());
     let (expected, found) = match error.into_kind() {
         ErrorKind::Io(source) => return Error::Unreadable { path: path.to_path_buf(), source },

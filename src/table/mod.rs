@@ -5,9 +5,12 @@
 mod accuracies;
 mod builtin;
 mod csv;
+mod score_file;
+mod score_rows;
 mod scores;
 mod summary;
 
 pub use accuracies::{test_column, Accuracies, COLUMNS, VARIABLE};
+pub use score_file::{ScoreColumn, ScoreFile};
 pub use scores::ScoreTable;
 pub use summary::Summary;
