@@ -17,6 +17,7 @@
 //! * [`engine`]: whole populations scored under one set of options.
 //! * [`table`]: accuracies and published scores to look up.
 //! * [`search`]: the search methods, over any source of scores.
+//! * [`statistics`]: how well scores order cells, and orders that several scores agree on.
 //! * [`report`]: records and their formats. [`cli`]: the command line.
 
 #![deny(missing_docs)]
@@ -36,6 +37,7 @@ pub mod reference;
 pub mod report;
 pub mod search;
 pub mod space;
+pub mod statistics;
 pub mod table;
 pub mod tensor_file;
 pub mod weights;
