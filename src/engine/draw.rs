@@ -163,17 +163,31 @@ impl Draw {
         self.synflow.get(cells, shared.chunk(), |cells| shared.backend.synflow(cells, &networks.scores, watch))
     }
 
+    /// The losses of LossSlope's steps of each cell, which are not remembered.
+    pub fn losses(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Vec<f64>>> {
+        let networks = self.networks(cells, shared)?;
+        let mut losses = Vec::with_capacity(cells.len());
+        for chunk in cells.chunks(shared.chunk()) {
+            losses.extend(shared.backend.train(chunk, &networks.slope, self.task(shared), watch)?);
+        }
+        Ok(losses)
+    }
+
+    /// LossSlope's task.
+    fn task(&self, shared: &Shared) -> &RegressionTask {
+        self.task.get_or_init(|| RegressionTask::draw(shared.regression_images.clone(), &self.seeds))
+    }
+
     /// LossSlope of each cell, `None` where the training diverges. Cells that differ only where no signal passes are trained once.
     pub fn loss_slope(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Option<f64>>> {
         let networks = self.networks(cells, shared)?;
-        let task = self.task.get_or_init(|| RegressionTask::draw(shared.regression_images.clone(), &self.seeds));
         let live: Vec<Cell> = match &self.networks {
             Some(_) => cells.iter().map(Cell::live_part).collect(),
             // Weights of a file may shift what a convolution makes of zeros.
             None => cells.to_vec(),
         };
         self.slope.get(&live, shared.chunk(), |cells| {
-            let losses = shared.backend.train(cells, &networks.slope, task, watch)?;
+            let losses = shared.backend.train(cells, &networks.slope, self.task(shared), watch)?;
             Ok(losses.iter().map(|losses| loss_slope::score(losses, shared.options.slope_fit)).collect())
         })
     }

@@ -156,16 +156,7 @@ impl Engine {
                 "Give --batch 2 or more, or leave naswot out of --measures.",
             ));
         }
-        if let Some((_, file)) = &self.file {
-            if cells.iter().any(|cell| *cell != cells[0]) {
-                return Err(Error::options(
-                    format!("The weights of {}", file.name),
-                    "one cell, as they belong to one network",
-                    format!("{} cells", cells.len()),
-                    "Score each cell with its own weights.",
-                ));
-            }
-        }
+        self.check_weights(cells)?;
         let columns = self.threads.install(|| self.columns(cells, needed, watch))?;
         let mut records: Vec<Record> =
             cells.iter().enumerate().map(|(i, cell)| self.record(*cell, i, &columns, asked)).collect();
@@ -186,15 +177,48 @@ impl Engine {
         Ok(records)
     }
 
-    /// The measures that need the network, each over all cells; empty where not needed.
-    fn columns(&self, cells: &[Cell], needed: impl Fn(Measure) -> bool, watch: &dyn Watch) -> Result<Columns> {
-        let shared = Shared {
+    /// That the weights of a file, if they are given, meet the one cell that they belong to.
+    fn check_weights(&self, cells: &[Cell]) -> Result<()> {
+        if let Some((_, file)) = &self.file {
+            if cells.iter().any(|cell| *cell != cells[0]) {
+                return Err(Error::options(
+                    format!("The weights of {}", file.name),
+                    "one cell, as they belong to one network",
+                    format!("{} cells", cells.len()),
+                    "Score each cell with its own weights.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn shared(&self) -> Shared<'_> {
+        Shared {
             options: &self.options,
             backend: self.backend.as_ref(),
             batch: &self.batch,
             regression_images: &self.regression_images,
             file: self.file.as_ref().map(|(tensors, _)| tensors),
-        };
+        }
+    }
+
+    /// The losses of LossSlope's ten steps for each cell, each taken before its step's update, under the first draw. They are not
+    /// remembered; not finite where the training diverges.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when `watch` cancels; wrong weights for the cell.
+    pub fn losses(&self, cells: &[Cell], watch: &dyn Watch) -> Result<Vec<Vec<f64>>> {
+        self.check_weights(cells)?;
+        let Some(draw) = self.draws.first() else { return Ok(Vec::new()) };
+        if cells.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.threads.install(|| draw.losses(cells, &self.shared(), watch))
+    }
+
+    /// The measures that need the network, each over all cells; empty where not needed.
+    fn columns(&self, cells: &[Cell], needed: impl Fn(Measure) -> bool, watch: &dyn Watch) -> Result<Columns> {
+        let shared = self.shared();
         let mut columns = Columns::default();
         if cells.is_empty() {
             return Ok(columns);
