@@ -10,7 +10,7 @@ use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::measure::Measure;
 use crate::report::{self, BenchReport, Format, MeasureTiming, Output, SearchTiming, Spread};
-use crate::search::{EtNas, LiveScores, Outcome, Phases, Scores};
+use crate::search::{EtNas, LiveScores, Outcome, Scores};
 use crate::space::{Cell, Encoding};
 use clap::Args;
 use std::collections::{HashMap, HashSet};
@@ -239,9 +239,9 @@ impl BenchJob {
                 let start = Instant::now();
                 let found = search.run(scores, seed, 0)?;
                 seconds.push(start.elapsed().as_secs_f64());
-                Ok::<_, Error>(timeless(found))
+                Ok::<_, Error>(found.timeless())
             };
-            let outcome = timeless(outcome);
+            let outcome = outcome.timeless();
             let warmed = again(&mut live, &mut warm)?;
             let looked_up = again(&mut known, &mut table)?;
             let expected = first.get_or_insert_with(|| outcome.clone());
@@ -259,12 +259,6 @@ impl BenchJob {
             evaluations: outcome.evaluations,
         })
     }
-}
-
-/// Without what a clock decides.
-fn timeless(mut outcome: Outcome) -> Outcome {
-    outcome.seconds = Phases::default();
-    outcome
 }
 
 /// A table of scores.

@@ -4,14 +4,15 @@
 //! With the paper's setting a run asks for 61 LogSynflow, about 27 naswot and about 5 LossSlope.
 
 use super::evolution::evolve;
-use super::options::EtNas;
-use super::outcome::{Evaluations, Outcome, Phases};
+use super::ledger::Ledger;
+use super::options::{EtNas, Variant};
+use super::outcome::{Outcome, Phases};
 use super::scores::{require, Scores};
 use super::selection::{pool, select};
+use super::trajectory::Criterion;
 use crate::error::Result;
 use crate::measure::Measure;
 use crate::random::Stream;
-use std::time::Instant;
 
 impl EtNas {
     /// Runs the search. Its decisions come from the stream of (`search_seed`, `run`): run r is the same search however
@@ -23,26 +24,27 @@ impl EtNas {
         self.check()?;
         require(scores, Measure::LogSynflow)?;
         require(scores, Measure::Naswot)?;
-        let start = Instant::now();
+        let mut ledger = Ledger::new(scores, None);
         let mut seconds = Phases::default();
-        let evolution = evolve(self, scores, &mut Stream::new(search_seed, &[run as u64]))?;
-        seconds.evolution = start.elapsed().as_secs_f64();
-        let selection = select(self, &pool(self, &evolution), scores, &mut seconds)?;
-        seconds.total = start.elapsed().as_secs_f64();
+        let evolution = evolve(self, &mut ledger, &mut Stream::new(search_seed, &[run as u64]))?;
+        seconds.evolution = ledger.seconds();
+        let selection = select(self, &pool(self, &evolution), &mut ledger, &mut seconds)?;
+        ledger.evaluations.mutations = evolution.mutations;
+        ledger.evaluations.children = evolution.children.len();
+        let winner = selection.finalists.iter().find(|f| f.cell == selection.winner);
+        let (criterion, score) = match self.variant {
+            Variant::Rank => (Criterion::RankSum, winner.and_then(|f| f.rank_sum).map(|sum| sum as f64)),
+            _ => (Criterion::Utopian, winner.and_then(|f| f.distance)),
+        };
+        let asked = ledger.asked();
+        ledger.declare(criterion, score, selection.winner, asked);
+        seconds.total = ledger.seconds();
         Ok(Outcome {
-            winner: selection.winner,
             front: selection.finalists,
-            evaluations: Evaluations {
-                log_synflow: evolution.evaluated,
-                naswot: selection.naswot,
-                loss_slope: selection.loss_slope,
-                mutations: evolution.mutations,
-                children: evolution.children.len(),
-            },
             seconds,
-            ended: evolution.ended,
             shifted: selection.shifted,
             without_loss_slope: selection.without_loss_slope,
+            ..ledger.close(evolution.ended)?
         })
     }
 }
@@ -58,10 +60,9 @@ mod tests {
 
     fn run(search: &EtNas, seed: u64, r: usize) -> (Outcome, Toy) {
         let mut toy = Toy::new();
-        let mut outcome = search.run(&mut toy, seed, r).unwrap();
+        let outcome = search.run(&mut toy, seed, r).unwrap();
         assert!(outcome.seconds.total >= outcome.seconds.evolution);
-        outcome.seconds = Phases::default();
-        (outcome, toy)
+        (outcome.timeless(), toy)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The evolution of ET-NAS: tournaments by LogSynflow and Degree, mutation, no isomorphism class twice, the oldest
 //! leaves.
 
-use super::options::{EtNas, Preset};
+use super::ledger::Ledger;
+use super::options::EtNas;
 use super::outcome::Ended;
-use super::scores::{ask, Scores};
+use super::trajectory::Criterion;
 use crate::error::{Error, Result};
 use crate::measure::Measure;
 use crate::random::Stream;
@@ -32,15 +33,13 @@ pub(super) struct Evolution {
     pub children: Vec<Member>,
     /// Mutants made.
     pub mutations: usize,
-    /// Cells evaluated.
-    pub evaluated: usize,
     pub ended: Ended,
 }
 
-/// The member that becomes a parent, of a sample that is not empty: by Degree and then LogSynflow (`reference`), by
-/// LogSynflow alone (`algorithm1`), the earlier in order of evaluation among equals.
-pub(super) fn parent<'a>(preset: Preset, sample: impl Iterator<Item = &'a Member>) -> Option<&'a Member> {
-    let degree = |m: &Member| if preset == Preset::Reference { m.degree } else { 0 };
+/// The member that becomes a parent, of a sample that is not empty: by Degree and then LogSynflow, or by LogSynflow alone, the
+/// earlier in order of evaluation among equals.
+pub(super) fn parent<'a>(by_degree: bool, sample: impl Iterator<Item = &'a Member>) -> Option<&'a Member> {
+    let degree = |m: &Member| if by_degree { m.degree } else { 0 };
     sample.max_by(|a, b| {
         let by_score = degree(a).cmp(&degree(b)).then((a.log_synflow + 0.0).total_cmp(&(b.log_synflow + 0.0)));
         by_score.then(b.order.cmp(&a.order))
@@ -48,13 +47,14 @@ pub(super) fn parent<'a>(preset: Preset, sample: impl Iterator<Item = &'a Member
 }
 
 /// Runs the evolution. The options have been checked.
-pub(super) fn evolve(search: &EtNas, scores: &mut dyn Scores, rng: &mut Stream) -> Result<Evolution> {
+pub(super) fn evolve(search: &EtNas, ledger: &mut Ledger, rng: &mut Stream) -> Result<Evolution> {
     let starters = rng
         .distinct(search.population, SPACE_SIZE)
         .into_iter()
         .map(|index| Cell::from_index(index as i64))
         .collect::<Result<Vec<Cell>>>()?;
-    let values = ask(scores, Measure::LogSynflow, &starters)?;
+    let by_degree = search.parents_by_degree();
+    let values = ledger.ask(Measure::LogSynflow, &starters)?;
     let mut seen: HashSet<String> = starters.iter().map(Cell::unique_string).collect();
     let mut population: VecDeque<Member> = starters
         .into_iter()
@@ -62,6 +62,11 @@ pub(super) fn evolve(search: &EtNas, scores: &mut dyn Scores, rng: &mut Stream) 
         .enumerate()
         .map(|(order, (cell, log_synflow))| Member { cell, degree: cell.degree(), log_synflow, order })
         .collect();
+    let offer = |ledger: &mut Ledger, m: &Member| {
+        let class = if by_degree { m.degree } else { 0 };
+        ledger.offer(Criterion::LogSynflow, class, m.log_synflow, m.cell, m.order + 1);
+    };
+    population.iter().for_each(|member| offer(ledger, member));
 
     // The history is a list: isomorphic starters count each, though `seen` holds their class once.
     let mut history = population.len();
@@ -78,7 +83,7 @@ pub(super) fn evolve(search: &EtNas, scores: &mut dyn Scores, rng: &mut Stream) 
             break;
         }
         let sample = rng.distinct(search.sample, population.len());
-        let Some(parent) = parent(search.preset, sample.into_iter().map(|i| &population[i])).copied() else {
+        let Some(parent) = parent(by_degree, sample.into_iter().map(|i| &population[i])).copied() else {
             return Err(Error::Internal("a tournament without members was asked for".to_string()));
         };
         let cell = mutate(&parent.cell, rng);
@@ -89,25 +94,28 @@ pub(super) fn evolve(search: &EtNas, scores: &mut dyn Scores, rng: &mut Stream) 
             continue;
         }
         rejections = 0;
-        let log_synflow = ask(scores, Measure::LogSynflow, &[cell])?[0];
+        let Some(&log_synflow) = ledger.ask(Measure::LogSynflow, &[cell])?.first() else {
+            return Err(Error::Internal("a child got no LogSynflow".to_string()));
+        };
         let child = Member { cell, degree, log_synflow, order: history };
+        offer(ledger, &child);
         population.pop_front();
         population.push_back(child);
         children.push(child);
         history += 1;
     }
-    Ok(Evolution { population, children, mutations, evaluated: history, ended })
+    Ok(Evolution { population, children, mutations, ended })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::options::{DegreeRule, Variant};
+    use crate::search::options::{DegreeRule, Preset, Variant};
     use crate::search::toy::Toy;
 
     fn run(search: &EtNas, seed: u64) -> (Evolution, Toy) {
         let mut toy = Toy::new();
-        let evolution = evolve(search, &mut toy, &mut Stream::new(seed, &[0])).unwrap();
+        let evolution = evolve(search, &mut Ledger::new(&mut toy, None), &mut Stream::new(seed, &[0])).unwrap();
         (evolution, toy)
     }
 
@@ -126,13 +134,13 @@ mod tests {
             member(3, 5, 7.0, 1),
             member(4, 5, f64::NEG_INFINITY, 0),
         ];
-        assert_eq!(parent(Preset::Reference, sample.iter()), Some(&sample[3]));
-        assert_eq!(parent(Preset::Reference, sample.iter().rev()), Some(&sample[3]));
-        assert_eq!(parent(Preset::Algorithm1, sample.iter()), Some(&sample[0]));
-        assert_eq!(parent(Preset::Algorithm1, sample[1..].iter()), Some(&sample[3]));
+        assert_eq!(parent(true, sample.iter()), Some(&sample[3]));
+        assert_eq!(parent(true, sample.iter().rev()), Some(&sample[3]));
+        assert_eq!(parent(false, sample.iter()), Some(&sample[0]));
+        assert_eq!(parent(false, sample[1..].iter()), Some(&sample[3]));
         let zeros = [member(0, 1, -0.0, 0), member(1, 1, 0.0, 1)];
-        assert_eq!(parent(Preset::Reference, zeros.iter()), Some(&zeros[0]));
-        assert_eq!(parent(Preset::Reference, [].iter()), None);
+        assert_eq!(parent(true, zeros.iter()), Some(&zeros[0]));
+        assert_eq!(parent(true, [].iter()), None);
     }
 
     #[test]
@@ -146,7 +154,7 @@ mod tests {
         for seed in 0..20 {
             let (evolution, toy) = run(&EtNas::default(), seed);
             assert_eq!(evolution.ended, Ended::Completed);
-            assert_eq!((evolution.children.len(), evolution.evaluated), (41, 61));
+            assert_eq!((evolution.children.len(), toy.count(Measure::LogSynflow)), (41, 61));
             assert_eq!(toy.asked.iter().map(|(_, cells)| cells.len()).sum::<usize>(), 61);
             // Starters are asked for together.
             assert_eq!(toy.asked[0].1.len(), 20);
@@ -173,15 +181,17 @@ mod tests {
     fn isomorphic_starters_count_twice() {
         // 12,000 of 15,625 cells cannot all be of different classes, yet the history is full of them at once.
         let search = EtNas { population: 12_000, cycles: 12_000, variant: Variant::NoDegree, ..EtNas::default() };
-        let (evolution, _) = run(&search, 4);
-        assert_eq!((evolution.children.len(), evolution.evaluated), (1, 12_001));
+        let (evolution, toy) = run(&search, 4);
+        assert_eq!((evolution.children.len(), toy.count(Measure::LogSynflow)), (1, 12_001));
     }
 
     #[test]
     fn the_printed_rule_stalls_and_says_so() {
         let search = EtNas { preset: Preset::Algorithm1, ..EtNas::default() };
         for seed in 0..10 {
-            let evolution = evolve(&search, &mut Toy::network_like(), &mut Stream::new(seed, &[0])).unwrap();
+            let evolution =
+                evolve(&search, &mut Ledger::new(&mut Toy::network_like(), None), &mut Stream::new(seed, &[0]))
+                    .unwrap();
             assert_eq!(evolution.ended, Ended::Stalled { rejections: search.patience });
             assert!((5..41).contains(&evolution.children.len()), "{} children", evolution.children.len());
             assert!(evolution.mutations >= search.patience + evolution.children.len());
@@ -191,9 +201,9 @@ mod tests {
     #[test]
     fn searches_without_end_end() {
         let endless = EtNas { cycles: usize::MAX, patience: 2_000, ..EtNas::default() };
-        let (evolution, _) = run(&endless, 1);
+        let (evolution, toy) = run(&endless, 1);
         assert_eq!(evolution.ended, Ended::Stalled { rejections: 2_000 });
-        assert_eq!(evolution.evaluated, 20 + evolution.children.len());
+        assert_eq!(toy.count(Measure::LogSynflow), 20 + evolution.children.len());
 
         let whole = EtNas { population: SPACE_SIZE, cycles: SPACE_SIZE, ..EtNas::default() };
         let (evolution, _) = run(&whole, 1);

@@ -1,21 +1,32 @@
 //! The search methods, over any source of scores.
 //!
-//! This room owns the decisions of a search. It asks for scores through [`Scores`] and knows nothing of how they come
-//! about; it never sees an accuracy.
+//! This room owns the decisions of a search. It asks for scores through [`Scores`] and knows nothing of how they come about. What
+//! trains cells asks [`Trained`] for validation accuracies and their cost; no search ever sees a test accuracy.
 
+mod budget;
 mod et_nas;
 mod evolution;
+mod ledger;
 mod live;
+mod method;
 mod options;
 mod outcome;
 pub mod pareto;
+mod random;
 mod replay;
 mod scores;
 mod selection;
 #[cfg(test)]
 mod toy;
+mod trained;
+mod trajectory;
 
+pub use budget::{Budget, MOST_EVALUATIONS};
 pub use live::LiveScores;
+pub use method::Method;
 pub use options::{DegreeRule, EtNas, Preset, RankPool, Variant};
 pub use outcome::{Ended, Evaluations, Finalist, Outcome, Phases};
+pub use random::{RandomAccuracy, RandomNaswot};
 pub use scores::Scores;
+pub use trained::{Trained, Training, EPOCHS};
+pub use trajectory::{Criterion, Point};

@@ -58,8 +58,11 @@ pub enum Variant {
     NoDegree,
     /// The best sum of three ranks wins.
     Rank,
+    /// As ET-NAS with Degree removed everywhere: the parent by LogSynflow alone, a child of any Degree, and all children
+    /// compared. The other reading of "no Degree".
+    OffDegree,
 }
-named!(Variant, "variant", EtNas = "et-nas", NoDegree = "no-degree", Rank = "rank");
+named!(Variant, "variant", EtNas = "et-nas", NoDegree = "no-degree", Rank = "rank", OffDegree = "off-degree");
 
 /// What a child's Degree must be to be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -141,10 +144,15 @@ impl EtNas {
     /// The rule in force: the one set, else NO DEGREE's or the preset's.
     pub fn rule(&self) -> DegreeRule {
         self.degree_rule.unwrap_or(match (self.variant, self.preset) {
-            (Variant::NoDegree, _) => DegreeRule::Off,
+            (Variant::NoDegree | Variant::OffDegree, _) => DegreeRule::Off,
             (_, Preset::Reference) => DegreeRule::Ge,
             (_, Preset::Algorithm1) => DegreeRule::Gt,
         })
+    }
+
+    /// Parents are chosen by Degree first, then by LogSynflow.
+    pub fn parents_by_degree(&self) -> bool {
+        self.preset == Preset::Reference && self.variant != Variant::OffDegree
     }
 
     /// The most cells whose LogSynflow a run asks for, C + 1; with the paper's setting 61. Fewer where the search
@@ -157,7 +165,7 @@ impl EtNas {
     ///
     /// # Errors
     /// [`Error::Options`] for a zero, a population larger than the space, a sample larger than the population, fewer
-    /// cycles than population, and a Degree rule for NO DEGREE.
+    /// cycles than population, and a Degree rule for a variant without one.
     pub fn check(&self) -> Result<()> {
         let sizes = [
             ("population", self.population),
@@ -196,12 +204,14 @@ impl EtNas {
             ));
         }
         match (self.variant, self.degree_rule) {
-            (Variant::NoDegree, Some(rule @ (DegreeRule::Ge | DegreeRule::Gt))) => Err(Error::options(
-                "The Degree rule of the variant no-degree",
-                "off, or none set",
-                rule.name(),
-                "Leave the Degree rule out or choose the variant et-nas.",
-            )),
+            (variant @ (Variant::NoDegree | Variant::OffDegree), Some(rule @ (DegreeRule::Ge | DegreeRule::Gt))) => {
+                Err(Error::options(
+                    format!("The Degree rule of the variant {}", variant.name()),
+                    "off, or none set",
+                    rule.name(),
+                    "Leave the Degree rule out or choose the variant et-nas.",
+                ))
+            }
             _ => Ok(()),
         }
     }

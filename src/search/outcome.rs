@@ -1,16 +1,17 @@
 //! What a search hands back: the winner, who it was compared with, what was spent, and how it ended.
 
+use super::trajectory::{Criterion, Point};
 use crate::measure::Measure;
 use crate::space::Cell;
 use serde::Serialize;
 use std::fmt;
 
-/// How many cells each measure was asked for, and how the evolution fared.
+/// How many cells each measure was asked for, how many were trained, and how the evolution fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Evaluations {
-    /// LogSynflow: the starters and every accepted child.
+    /// LogSynflow; in ET-NAS of the starters and every accepted child.
     pub log_synflow: usize,
-    /// naswot: the children that are compared.
+    /// naswot; in ET-NAS of the children that are compared.
     pub naswot: usize,
     /// LossSlope: the finalists; 0 where the source has none or a front of one needs none.
     pub loss_slope: usize,
@@ -18,12 +19,19 @@ pub struct Evaluations {
     pub mutations: usize,
     /// Mutants accepted.
     pub children: usize,
+    /// Trainings of 12 epochs, looked up. Not serialised where there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub trained: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Seconds by phase. The sole part of an outcome that differs between equal searches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Phases {
-    /// Evolution, of which nearly all is LogSynflow.
+    /// ET-NAS' evolution, of which nearly all is LogSynflow; 0 in other methods, as the two below.
     pub evolution: f64,
     /// naswot of the compared children.
     pub naswot: f64,
@@ -33,7 +41,7 @@ pub struct Phases {
     pub total: f64,
 }
 
-/// Why the evolution ended.
+/// Why a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
@@ -44,8 +52,14 @@ pub enum Ended {
         /// The search's patience.
         rejections: usize,
     },
-    /// Every isomorphism class of the space has been evaluated.
+    /// Nothing is left to evaluate: in ET-NAS every isomorphism class of the space, in other methods every cell.
     SpaceExhausted,
+    /// So many cells as the budget allows were evaluated.
+    EvaluationsSpent,
+    /// The simulated training cost has reached the budget.
+    SimulatedSecondsSpent,
+    /// So many starts as were asked for have been followed to their end.
+    Restarted,
 }
 
 impl Ended {
@@ -55,7 +69,15 @@ impl Ended {
             Ended::Completed => "completed",
             Ended::Stalled { .. } => "stalled",
             Ended::SpaceExhausted => "space-exhausted",
+            Ended::EvaluationsSpent => "evaluations-spent",
+            Ended::SimulatedSecondsSpent => "simulated-seconds-spent",
+            Ended::Restarted => "restarts-done",
         }
+    }
+
+    /// The search did not get as far as it was meant to.
+    pub fn is_early(self) -> bool {
+        matches!(self, Ended::Stalled { .. } | Ended::SpaceExhausted)
     }
 }
 
@@ -69,6 +91,9 @@ impl fmt::Display for Ended {
             Ended::SpaceExhausted => {
                 write!(f, "The search ended early: a cell of every isomorphism class of the space has been evaluated.")
             }
+            Ended::EvaluationsSpent => write!(f, "The search spent its budget of evaluations."),
+            Ended::SimulatedSecondsSpent => write!(f, "The search spent its budget of simulated seconds."),
+            Ended::Restarted => write!(f, "The search followed all its starts to a local optimum."),
         }
     }
 }
@@ -97,30 +122,45 @@ pub struct Finalist {
 pub struct Outcome {
     /// The cell found.
     pub winner: Cell,
-    /// The finalists in order of evaluation: the Pareto front of (LogSynflow, naswot); with RANK over `max-degree` all
-    /// children of maximal Degree.
+    /// What it won by.
+    pub criterion: Criterion,
+    /// The winner's value of that; `None` where there is none to tell: −∞, or a lone finalist.
+    pub score: Option<f64>,
+    /// ET-NAS' finalists in order of evaluation: the Pareto front of (LogSynflow, naswot); with RANK over `max-degree` all
+    /// children of maximal Degree. Empty in other methods.
     pub front: Vec<Finalist>,
     /// What was spent.
     pub evaluations: Evaluations,
+    /// Simulated training cost, in seconds of the table.
+    pub simulated_seconds: f64,
     /// Seconds by phase.
     pub seconds: Phases,
-    /// Why the evolution ended.
+    /// Why it ended.
     pub ended: Ended,
     /// Measures whose maximum over the finalists was not positive, and that were shifted by their minimum before the
     /// distance.
     pub shifted: Vec<Measure>,
     /// The source has no LossSlope, so that the finalists were compared by naswot and LogSynflow alone.
     pub without_loss_slope: bool,
+    /// The best cell so far after each evaluation; the last point is the winner, with everything spent.
+    pub trajectory: Vec<Point>,
 }
 
 impl Outcome {
+    /// Without what a clock decides.
+    pub fn timeless(mut self) -> Outcome {
+        self.seconds = Phases::default();
+        self.trajectory.iter_mut().for_each(|point| point.seconds = 0.0);
+        self
+    }
+
     /// What a reader of the result should know, one sentence each; empty for an ordinary run.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.ended != Ended::Completed {
+        if self.ended.is_early() {
             notes.push(self.ended.to_string());
         }
-        if self.evaluations.children == 0 {
+        if self.evaluations.children == 0 && !self.front.is_empty() {
             notes.push("No child was accepted, so the starters were compared.".to_string());
         }
         if self.without_loss_slope {

@@ -1,10 +1,10 @@
 //! The choice of the winner: naswot, the Pareto front, LossSlope, and the Utopian distance or the sum of ranks.
 
 use super::evolution::{Evolution, Member};
+use super::ledger::Ledger;
 use super::options::{EtNas, Preset, RankPool, Variant};
 use super::outcome::{Finalist, Phases};
 use super::pareto;
-use super::scores::{ask, Scores};
 use crate::error::{Error, Result};
 use crate::measure::{utopian, Measure};
 use crate::space::Cell;
@@ -15,22 +15,18 @@ use std::time::Instant;
 pub(super) struct Selection {
     pub winner: Cell,
     pub finalists: Vec<Finalist>,
-    /// Cells whose naswot was asked for.
-    pub naswot: usize,
-    /// Cells whose LossSlope was asked for.
-    pub loss_slope: usize,
     pub shifted: Vec<Measure>,
     pub without_loss_slope: bool,
 }
 
 /// The members whose naswot is asked for, in order of evaluation: the children, or the last population if there are
-/// none; of maximal Degree only, but for `algorithm1`.
+/// none; of maximal Degree only, but for `algorithm1` and where Degree plays no part.
 pub(super) fn pool(search: &EtNas, evolution: &Evolution) -> Vec<Member> {
     let mut pool = evolution.children.clone();
     if pool.is_empty() {
         pool.extend(&evolution.population);
     }
-    if search.preset == Preset::Reference || ranks_all(search) {
+    if search.parents_by_degree() || ranks_all(search) {
         let highest = pool.iter().map(|m| m.degree).max();
         pool.retain(|m| Some(m.degree) == highest);
     }
@@ -42,15 +38,10 @@ fn ranks_all(search: &EtNas) -> bool {
 }
 
 /// Chooses the winner among the members of the pool.
-pub(super) fn select(
-    search: &EtNas,
-    pool: &[Member],
-    scores: &mut dyn Scores,
-    seconds: &mut Phases,
-) -> Result<Selection> {
+pub(super) fn select(search: &EtNas, pool: &[Member], ledger: &mut Ledger, seconds: &mut Phases) -> Result<Selection> {
     let start = Instant::now();
     let cells: Vec<Cell> = pool.iter().map(|m| m.cell).collect();
-    let naswot = ask(scores, Measure::Naswot, &cells)?;
+    let naswot = ledger.ask(Measure::Naswot, &cells)?;
     seconds.naswot = start.elapsed().as_secs_f64();
 
     let points: Vec<(f64, f64)> = pool.iter().zip(&naswot).map(|(m, n)| (m.log_synflow, *n)).collect();
@@ -69,15 +60,13 @@ pub(super) fn select(
         .collect();
 
     let wins_at_once = finalists.len() == 1 && search.preset == Preset::Reference;
-    let known = scores.supports(Measure::LossSlope);
-    let mut loss_slope = 0;
+    let known = ledger.supports(Measure::LossSlope);
     if known && !wins_at_once {
         let start = Instant::now();
         let cells: Vec<Cell> = finalists.iter().map(|f| f.cell).collect();
-        for (finalist, slope) in finalists.iter_mut().zip(ask(scores, Measure::LossSlope, &cells)?) {
+        for (finalist, slope) in finalists.iter_mut().zip(ledger.ask(Measure::LossSlope, &cells)?) {
             finalist.loss_slope = Some(slope);
         }
-        loss_slope = cells.len();
         seconds.loss_slope = start.elapsed().as_secs_f64();
     }
 
@@ -98,7 +87,7 @@ pub(super) fn select(
         return Err(Error::Internal("a search ended without a cell to choose".to_string()));
     };
     let without_loss_slope = !known && !wins_at_once;
-    Ok(Selection { winner, finalists, naswot: pool.len(), loss_slope, shifted, without_loss_slope })
+    Ok(Selection { winner, finalists, shifted, without_loss_slope })
 }
 
 /// Sets the Utopian distance of each finalist, over two measures where LossSlope was not asked for. Gives the measures
@@ -156,7 +145,7 @@ mod tests {
         });
         toy.has_loss_slope = has_loss_slope;
         let pool = members(&values.iter().map(|v| v.0).collect::<Vec<_>>());
-        let selection = select(search, &pool, &mut toy, &mut Phases::default()).unwrap();
+        let selection = select(search, &pool, &mut Ledger::new(&mut toy, None), &mut Phases::default()).unwrap();
         (selection, toy)
     }
 
@@ -182,7 +171,6 @@ mod tests {
         let (s, toy) = choose(&EtNas::default(), &values, true);
         assert_eq!(indices(&s), [0, 1, 3]);
         assert_eq!((toy.count(Measure::Naswot), toy.count(Measure::LossSlope), toy.asked.len()), (4, 3, 2));
-        assert_eq!((s.naswot, s.loss_slope), (4, 3));
         let distances: Vec<f64> = s.finalists.iter().map(|f| f.distance.unwrap()).collect();
         for (found, square) in distances.iter().zip([0.5f64, 0.25, 0.1875]) {
             assert!((found * found - square).abs() < 1e-12, "{distances:?}");
@@ -192,7 +180,7 @@ mod tests {
         assert!(s.finalists.iter().all(|f| f.rank_sum.is_none()));
         // Without LossSlope: squares .25, .25, .125.
         let (s, toy) = choose(&EtNas::default(), &values, false);
-        assert_eq!((s.winner.index(), s.loss_slope, toy.count(Measure::LossSlope)), (3, 0, 0));
+        assert_eq!((s.winner.index(), toy.count(Measure::LossSlope)), (3, 0));
         assert!((s.finalists[2].distance.unwrap().powi(2) - 0.125).abs() < 1e-12);
         assert!(s.without_loss_slope && s.finalists[0].loss_slope.is_none());
     }
@@ -257,7 +245,6 @@ mod tests {
             population: children[10..20].iter().copied().collect(),
             children: children.clone(),
             mutations: 0,
-            evaluated: 40,
             ended: Ended::Completed,
         };
         assert_eq!(pool(&EtNas::default(), &evolution), some);

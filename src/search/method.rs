@@ -1,0 +1,127 @@
+//! All search methods behind one interface.
+
+use super::ledger::Ledger;
+use super::options::{EtNas, Variant};
+use super::outcome::Outcome;
+use super::random::{RandomAccuracy, RandomNaswot};
+use super::scores::{require, Scores};
+use super::trained::Trained;
+use crate::error::{Error, Result};
+use crate::measure::Measure;
+use crate::random::{derive, Stream};
+
+/// A search method with its options; the default of each is the paper's setting.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Method {
+    /// ET-NAS and the paper's variants of it: RANK, NO DEGREE, and ET-NAS without Degree anywhere.
+    EtNas(EtNas),
+    /// Random search by naswot.
+    RandomNaswot(RandomNaswot),
+    /// Random search by the validation accuracy after 12 epochs.
+    RandomAccuracy(RandomAccuracy),
+}
+
+impl Method {
+    /// The names, in the order of the documentation.
+    pub const NAMES: &'static [&'static str] =
+        &["et-nas", "rank", "no-degree", "off-degree", "random-naswot", "random-accuracy"];
+
+    /// The method of a name, in its default setting.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`], with the nearest name that exists.
+    pub fn from_name(name: &str) -> Result<Method> {
+        Ok(match name {
+            "random-naswot" => Method::RandomNaswot(RandomNaswot::default()),
+            "random-accuracy" => Method::RandomAccuracy(RandomAccuracy::default()),
+            _ => match Variant::from_name(name) {
+                Ok(variant) => Method::EtNas(EtNas { variant, ..EtNas::default() }),
+                Err(_) => {
+                    return Err(Error::UnknownName {
+                        kind: "search method",
+                        found: name.to_string(),
+                        allowed: Self::NAMES.iter().map(|name| name.to_string()).collect(),
+                    })
+                }
+            },
+        })
+    }
+
+    /// The name on the command line; of ET-NAS that of its variant.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Method::EtNas(search) => search.variant.name(),
+            Method::RandomNaswot(_) => "random-naswot",
+            Method::RandomAccuracy(_) => "random-accuracy",
+        }
+    }
+
+    /// The name in the literature.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Method::EtNas(search) => match search.variant {
+                Variant::EtNas => "ET-NAS",
+                Variant::Rank => "RANK",
+                Variant::NoDegree => "NO DEGREE",
+                Variant::OffDegree => "ET-NAS without Degree",
+            },
+            Method::RandomNaswot(_) => "Random search by naswot",
+            Method::RandomAccuracy(_) => "Random search by accuracy",
+        }
+    }
+
+    /// The measures that the method cannot do without.
+    pub fn needs_scores(&self) -> &'static [Measure] {
+        match self {
+            Method::EtNas(_) => &[Measure::LogSynflow, Measure::Naswot],
+            Method::RandomNaswot(_) => &[Measure::Naswot],
+            Method::RandomAccuracy(_) => &[],
+        }
+    }
+
+    /// The method compares cells by their accuracy after 12 epochs, so it needs a table of trainings.
+    pub fn needs_trained(&self) -> bool {
+        matches!(self, Method::RandomAccuracy(_))
+    }
+
+    /// Checks that such a search can be run.
+    ///
+    /// # Errors
+    /// [`Error::Options`] for sizes and budgets that cannot be carried out.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Method::EtNas(search) => search.check(),
+            Method::RandomNaswot(search) => search.check(),
+            Method::RandomAccuracy(search) => search.budget.check(),
+        }
+    }
+
+    /// Runs the search. Its decisions come from the stream of method, `search_seed` and `run` alone: run r is the same search
+    /// however many others there are. What the method does not need is not asked.
+    ///
+    /// # Errors
+    /// Those of [`Method::check`]; [`Error::Options`] for a source that lacks a measure, or no trainings, where the method needs
+    /// them; and whatever the sources report.
+    pub fn run(
+        &self,
+        scores: &mut dyn Scores,
+        trained: Option<&Trained>,
+        search_seed: u64,
+        run: usize,
+    ) -> Result<Outcome> {
+        self.check()?;
+        for measure in self.needs_scores() {
+            require(scores, *measure)?;
+        }
+        if let Method::EtNas(search) = self {
+            return search.run(scores, search_seed, run);
+        }
+        let ledger = Ledger::new(scores, trained);
+        let mut rng = Stream::new(search_seed, &[run as u64, derive(0, self.name())]);
+        match self {
+            Method::EtNas(_) => Err(Error::Internal("a method was run twice".to_string())),
+            Method::RandomNaswot(search) => search.search(ledger, &mut rng),
+            Method::RandomAccuracy(search) => search.search(ledger, &mut rng),
+        }
+    }
+}
