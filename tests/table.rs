@@ -62,7 +62,11 @@ fn the_whole_space_agrees_with_what_is_compiled_in() {
         let (best, _) = table.best(dataset).unwrap();
         assert_eq!(table.rank(&best, dataset), Some((1, 15_625)));
     }
-    assert_eq!(table.column_names().collect::<Vec<_>>(), COLUMNS);
+    assert!(table.column_names().eq(COLUMNS.iter().take(12).map(|c| c.name).chain([
+        "train_time_epoch_50k_s",
+        "params_m_cifar10",
+        "flops_m_cifar10"
+    ])));
     assert_eq!(table.column("train_time_epoch_50k_s").unwrap()[0], 14.4422);
     assert_eq!(table.column("cifar10_valid12").unwrap()[1], 82.834);
     assert_eq!(table.column("arch_index"), None);

@@ -1,36 +1,26 @@
 //! Accuracies by cell and data set: compiled in for 75 cells, or from a table of the user's.
 
-use super::builtin;
-use super::csv;
+use super::columns::{column_info, COLUMNS};
+use super::import::Kind;
+use super::{builtin, compact, csv};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::space::{Cell, SPACE_SIZE};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The environment variable that names a table.
 pub const VARIABLE: &str = "ETNAS_TABLE";
 
-/// The columns that a table may have besides `arch_index` and `arch_str`: accuracies in % after 12 and 200 epochs on
-/// validation and test images, seconds of one epoch on 50,000 CIFAR images, millions of parameters and of
-/// multiply-accumulates.
-pub const COLUMNS: [&str; 15] = [
-    "cifar10_valid12",
-    "cifar10_test12",
-    "cifar100_valid12",
-    "cifar100_test12",
-    "imagenet16_120_valid12",
-    "imagenet16_120_test12",
-    "cifar10_valid200",
-    "cifar10_test200",
-    "cifar100_valid200",
-    "cifar100_test200",
-    "imagenet16_120_valid200",
-    "imagenet16_120_test200",
-    "train_time_epoch_50k_s",
-    "params_m_cifar10",
-    "flops_m_cifar10",
-];
+/// The environment variable under which nats_bench looks for its files.
+pub const TORCH_HOME: &str = "TORCH_HOME";
+
+/// The benchmark's name in file names: that of nats_bench's newest topology files.
+pub const NATS_NAME: &str = "NATS-tss-v1_0-3ffb9";
+
+/// The compact table that is looked for in `$TORCH_HOME`, beside NATS-Bench's own files.
+pub const COMPACT_NAME: &str = "NATS-tss-v1_0-3ffb9.safetensors";
 
 /// The column of a data set's mean test accuracy after 200 epochs.
 pub fn test_column(dataset: Dataset) -> &'static str {
@@ -41,14 +31,42 @@ pub fn test_column(dataset: Dataset) -> &'static str {
     }
 }
 
+/// One column of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableColumn {
+    /// Its name, one of [`COLUMNS`](super::COLUMNS) where the table is of ours.
+    pub name: String,
+    /// What it is in words.
+    pub meaning: String,
+    /// One value per cell of the space, by NATS-Bench index; NaN where not known.
+    pub values: Vec<f64>,
+    /// How many cells have a mean over how many seeds; empty where the source does not tell.
+    pub seeds: BTreeMap<usize, usize>,
+}
+
+impl TableColumn {
+    /// A column of which nothing but the values is known.
+    pub(super) fn new(name: &str, values: Vec<f64>) -> TableColumn {
+        let meaning = column_info(name).map_or_else(String::new, |info| info.meaning.to_string());
+        TableColumn { name: name.to_string(), meaning, values, seeds: BTreeMap::new() }
+    }
+
+    /// Cells whose value is known.
+    pub fn known(&self) -> usize {
+        self.values.iter().filter(|value| !value.is_nan()).count()
+    }
+}
+
 /// A table of accuracies.
 #[derive(Clone, Debug)]
 pub struct Accuracies {
-    source: String,
+    /// Where the table comes from, a phrase.
+    pub(super) source: String,
+    /// Of what kind the file is that the values were first read from: `CSV`, `NATS-Bench folder`, …
+    pub(super) kind: String,
     /// Whether the table is the compiled-in one, which few cells have.
-    compiled_in: bool,
-    /// Names and one value per cell of the space, by index; NaN where not known.
-    columns: Vec<(String, Vec<f64>)>,
+    pub(super) compiled_in: bool,
+    pub(super) columns: Vec<TableColumn>,
 }
 
 impl Accuracies {
@@ -60,52 +78,100 @@ impl Accuracies {
             for (index, accuracies) in builtin::CELLS {
                 values[usize::from(index)] = accuracies[d];
             }
-            (test_column(dataset).to_string(), values)
+            TableColumn::new(test_column(dataset), values)
         });
         Accuracies {
             source: format!("compiled in, {} cells (NATS-Bench; Dong, Liu, Musial, Gabrys 2021)", builtin::CELLS.len()),
+            kind: "compiled in".to_string(),
             compiled_in: true,
             columns: columns.collect(),
         }
     }
 
-    /// Reads a CSV table: a column `arch_index` or `arch_str` and any of [`COLUMNS`], among them the test accuracy
-    /// after 200 epochs of one data set at least. Other columns are ignored; cells and values may be missing.
+    /// Reads a table, recognised by its content: a compact file that `table import` wrote, or CSV, also packed by gzip. A CSV
+    /// file has a column `arch_index` or `arch_str` and any of [`COLUMNS`](super::COLUMNS), among them the test accuracy after
+    /// 200 epochs of one data set at least. Its other columns are ignored; cells and values may be missing.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]; [`Error::Data`] with line and column for what is not such a table.
+    /// [`Error::Unreadable`]; [`Error::Data`] for what is not such a table, with line and column of a CSV file. The files of
+    /// NATS-Bench and its kin are named, with the advice to import them.
     pub fn open(path: &Path) -> Result<Accuracies> {
-        let percent = |name: &str| name.contains("_valid") || name.contains("_test");
-        let valid = |name: &str, value: f64| (0.0..=if percent(name) { 100.0 } else { f64::MAX }).contains(&value);
-        let range = "a number that is not negative (accuracies in %, at most 100)";
-        let table = csv::read(path, &|name| COLUMNS.contains(&name), &valid, range)?;
-        let names: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
-        if !Dataset::ALL.into_iter().any(|d| names.contains(&test_column(d))) {
-            return Err(Error::data(
-                path,
-                format!("one of the columns {}", Dataset::ALL.map(test_column).join(", ")),
-                csv::listed(&table.header),
-                "Give a table of accuracies.",
-            ));
+        match Kind::of(path)? {
+            Kind::Compact => compact::open(path),
+            Kind::Csv => {
+                let table = Accuracies::open_csv(path)?;
+                if !Dataset::ALL.into_iter().any(|dataset| table.test(dataset).is_some()) {
+                    let expected = format!("one of the columns {}", Dataset::ALL.map(test_column).join(", "));
+                    let names: Vec<&str> = table.column_names().collect();
+                    return Err(Error::data(path, expected, csv::listed(&names), "Give a table of accuracies."));
+                }
+                Ok(table)
+            }
+            other => {
+                let advice = format!("Import it once: etnas-fast table import {} -o FILE.", path.display());
+                Err(Error::data(path, "a table in CSV or one that table import wrote", other.describe(), advice))
+            }
         }
-        let source = format!("{}, {} cells", path.display(), table.rows);
-        Ok(Accuracies { source, compiled_in: false, columns: table.columns })
     }
 
-    /// The table to use: the one given (`--table`), else the one that `$ETNAS_TABLE` names, else the compiled-in one.
+    /// A CSV table with any of the known columns.
+    pub(super) fn open_csv(path: &Path) -> Result<Accuracies> {
+        let valid = |name: &str, value: f64| column_info(name).is_some_and(|info| info.unit.holds(value));
+        let range = "a number that is not negative (accuracies in %, at most 100)";
+        let table = csv::read(path, &|name| column_info(name).is_some(), &valid, range)?;
+        if table.columns.is_empty() {
+            let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+            let expected = format!("one of the columns {}", names.join(", "));
+            return Err(Error::data(path, expected, csv::listed(&table.header), "Give a table of accuracies."));
+        }
+        Ok(Accuracies {
+            source: format!("{}, {} cells", path.display(), table.rows),
+            kind: "CSV".to_string(),
+            compiled_in: false,
+            columns: table.columns.into_iter().map(|(name, values)| TableColumn::new(&name, values)).collect(),
+        })
+    }
+
+    /// The table to use: the one given (`--table`), else the one that `$ETNAS_TABLE` names, else [`COMPACT_NAME`] in
+    /// `$TORCH_HOME` if that is set and has it, else the compiled-in one.
     ///
     /// # Errors
-    /// Those of [`Accuracies::open`]: a table that was named and cannot be read is never passed over.
+    /// Those of [`Accuracies::open`]: a table that was named or found and cannot be read is never passed over.
     pub fn find(option: Option<&Path>) -> Result<Accuracies> {
-        Accuracies::choose(option, std::env::var_os(VARIABLE))
+        Accuracies::choose(option, std::env::var_os(VARIABLE), std::env::var_os(TORCH_HOME))
     }
 
-    fn choose(option: Option<&Path>, variable: Option<OsString>) -> Result<Accuracies> {
-        let variable = variable.filter(|value| !value.is_empty()).map(PathBuf::from);
-        match option.or(variable.as_deref()) {
-            Some(path) => Accuracies::open(path),
-            None => Ok(Accuracies::builtin()),
+    fn choose(option: Option<&Path>, variable: Option<OsString>, torch: Option<OsString>) -> Result<Accuracies> {
+        let path_of = |value: Option<OsString>| value.filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(path) = option {
+            return Accuracies::open(path);
         }
+        if let Some(path) = path_of(variable) {
+            let table = Accuracies::open(&path)?;
+            return Ok(Accuracies { source: format!("{} (${VARIABLE})", table.source), ..table });
+        }
+        let Some(folder) = path_of(torch) else { return Ok(Accuracies::builtin()) };
+        let compact = folder.join(COMPACT_NAME);
+        if compact.is_file() {
+            let table = Accuracies::open(&compact)?;
+            return Ok(Accuracies { source: format!("{} (${TORCH_HOME})", table.source), ..table });
+        }
+        // NATS-Bench's own files take minutes to read: they are imported once, not for a look-up.
+        let builtin = Accuracies::builtin();
+        let names = [format!("{NATS_NAME}-simple"), format!("{NATS_NAME}.pickle.pbz2")];
+        Ok(match names.iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+            Some(found) => Accuracies {
+                source: format!(
+                    "{}\n{} has the whole space: etnas-fast table import {} -o {}",
+                    builtin.source,
+                    found.display(),
+                    found.display(),
+                    compact.display()
+                ),
+                ..builtin
+            },
+            None => builtin,
+        })
     }
 
     /// Where the accuracies come from, and how many cells have a row.
@@ -113,15 +179,31 @@ impl Accuracies {
         &self.source
     }
 
-    /// The names of the columns that there are, in the order of the table.
-    pub fn column_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|(name, _)| name.as_str())
+    /// Of what kind the file is that the values were first read from, as `CSV`.
+    pub fn kind(&self) -> &str {
+        &self.kind
     }
 
-    /// A column of [`COLUMNS`], if the table has it: one value per cell of the space, by NATS-Bench index; NaN where
+    /// The columns in the order of the table.
+    pub fn columns(&self) -> &[TableColumn] {
+        &self.columns
+    }
+
+    /// Cells of which any value is known.
+    pub fn cells(&self) -> usize {
+        let known = |i: &usize| self.columns.iter().any(|column| column.values.get(*i).is_some_and(|v| !v.is_nan()));
+        (0..SPACE_SIZE).filter(known).count()
+    }
+
+    /// The names of the columns that there are, in the order of the table.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// The values of a column, if the table has it: one value per cell of the space, by NATS-Bench index; NaN where
     /// not known.
     pub fn column(&self, name: &str) -> Option<&[f64]> {
-        self.columns.iter().find(|(n, _)| n == name).map(|(_, values)| values.as_slice())
+        self.columns.iter().find(|column| column.name == name).map(|column| column.values.as_slice())
     }
 
     fn test(&self, dataset: Dataset) -> Option<&[f64]> {
@@ -132,6 +214,11 @@ impl Accuracies {
     pub fn lookup(&self, cell: &Cell, dataset: Dataset) -> Option<f64> {
         let value = *self.test(dataset)?.get(cell.index())?;
         (!value.is_nan()).then_some(value)
+    }
+
+    /// The test accuracy of every cell of the space is known.
+    pub fn is_whole(&self, dataset: Dataset) -> bool {
+        self.test(dataset).is_some_and(|all| !all.iter().any(|v| v.is_nan()))
     }
 
     /// A cell's rank by test accuracy and the number of cells: 1 is the best, equal accuracies share the better rank.
@@ -158,7 +245,7 @@ impl Accuracies {
         if self.compiled_in {
             format!(
                 "The test accuracy of cell {index} on {title} is not compiled in: give a table of the whole space with --table \
-                 FILE or in {VARIABLE} (CSV with the columns arch_index and {column})."
+                 FILE or in {VARIABLE} (CSV with the columns arch_index and {column}, or a file of table import)."
             )
         } else {
             format!(
@@ -185,7 +272,7 @@ mod tests {
         let (option, variable) = (file("option.csv", "11.5"), file("variable.csv", "22.5"));
         let seven = Cell::from_index(7).unwrap();
         let found = |option: Option<&Path>, variable: Option<OsString>| {
-            Accuracies::choose(option, variable).unwrap().lookup(&seven, Dataset::Cifar10)
+            Accuracies::choose(option, variable, None).unwrap().lookup(&seven, Dataset::Cifar10)
         };
         assert_eq!(found(Some(&option), Some(variable.clone().into())), Some(11.5));
         assert_eq!(found(None, Some(variable.into())), Some(22.5));
@@ -193,7 +280,7 @@ mod tests {
         assert_eq!(found(None, Some(OsString::new())), None);
         // A table that is named and absent is an error, not the compiled-in one.
         let absent = folder.path().join("absent.csv");
-        let error = Accuracies::choose(None, Some(absent.into())).unwrap_err();
+        let error = Accuracies::choose(None, Some(absent.into()), None).unwrap_err();
         assert!(matches!(error, Error::Unreadable { .. }), "{error}");
     }
 }

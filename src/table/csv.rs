@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::space::{Cell, SPACE_SIZE};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 const INDEX: &str = "arch_index";
@@ -29,8 +31,7 @@ pub(super) fn read(
     valid: &dyn Fn(&str, f64) -> bool,
     range: &str,
 ) -> Result<Columns> {
-    let file = File::open(path).map_err(|source| Error::Unreadable { path: path.to_path_buf(), source })?;
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(file);
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(open(path)?);
     let header = reader.headers().map_err(|e| broken(path, e))?.clone();
     let names: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim()).collect();
     let place = |name: &str| names.iter().position(|n| *n == name);
@@ -92,6 +93,17 @@ pub(super) fn read(
         return Err(Error::data(path, "a row for at least one cell", "a header line alone", remedy));
     }
     Ok(Columns { header: names.into_iter().map(String::from).collect(), rows, columns })
+}
+
+/// The most bytes of text that are read: a hundred times what a table of the whole space has.
+const MOST_BYTES: u64 = 1 << 28;
+
+/// The text of a file that may be packed by gzip.
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
+    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
+    Ok(if packed { Box::new(MultiGzDecoder::new(file).take(MOST_BYTES)) } else { Box::new(file.take(MOST_BYTES)) })
 }
 
 /// The columns that a header names, for an error.

@@ -4,13 +4,18 @@
 
 mod accuracies;
 mod builtin;
+mod columns;
+mod compact;
 mod csv;
+mod import;
 mod score_file;
 mod score_rows;
 mod scores;
 mod summary;
 
-pub use accuracies::{test_column, Accuracies, COLUMNS, VARIABLE};
+pub use accuracies::{test_column, Accuracies, TableColumn, COMPACT_NAME, NATS_NAME, TORCH_HOME, VARIABLE};
+pub use columns::{column_info, ColumnInfo, Unit, COLUMNS};
+pub use import::{import, Imported, Kind};
 pub use score_file::{ScoreColumn, ScoreFile};
 pub use scores::ScoreTable;
 pub use summary::Summary;

@@ -17,7 +17,7 @@ use std::path::Path;
 /// The program, in a folder of its own choosing, without a table from the environment and without cards.
 fn etnas(arguments: &[&str]) -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("etnas-fast");
-    command.env_remove("ETNAS_TABLE").env("CUDA_VISIBLE_DEVICES", "").args(arguments);
+    command.env_remove("ETNAS_TABLE").env_remove("TORCH_HOME").env("CUDA_VISIBLE_DEVICES", "").args(arguments);
     command
 }
 
