@@ -9,10 +9,14 @@ mod completions;
 mod devices;
 mod explain;
 mod machine;
+mod merge;
 mod names;
+mod plot;
 mod progress;
+mod reproduce;
 mod score;
 mod search;
+mod table;
 
 use crate::error::{Error, Result};
 use clap::error::ErrorKind;
@@ -48,10 +52,18 @@ enum Command {
     Search(Box<search::SearchArguments>),
     /// Score cells
     Score(Box<score::ScoreArguments>),
+    /// Put the files of score --shard together
+    Merge(merge::MergeArguments),
     /// Draw a cell and tell all that is known of it without a network
     Explain(explain::ExplainArguments),
+    /// Compute the paper's tables and figures again, and set them beside the published values
+    Reproduce(Box<reproduce::ReproduceArguments>),
+    /// Import a table of accuracies, and look into one
+    Table(table::TableCommand),
     /// Time the measures, and the search, on this machine
     Bench(Box<bench::BenchArguments>),
+    /// Draw scores against accuracies, the course of searches, or losses
+    Plot(plot::PlotArguments),
     /// List the devices that can compute scores
     Devices(devices::DevicesArguments),
     /// Print the completions of a shell
@@ -76,8 +88,12 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Search(arguments) => arguments.ready().and_then(search::SearchJob::run),
         Command::Score(arguments) => arguments.ready().and_then(score::ScoreJob::run),
+        Command::Merge(arguments) => arguments.run(),
         Command::Explain(arguments) => arguments.run(),
+        Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
+        Command::Table(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.ready().and_then(bench::BenchJob::run),
+        Command::Plot(arguments) => arguments.run(),
         Command::Devices(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -5,7 +5,9 @@ use crate::engine::{Device, LogSynflowForm, Precision};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::report::Format;
+use crate::plot::{Cost, Gain};
+use crate::report::{Format, ReproduceFormat};
+use crate::reproduce::Experiment;
 use crate::search::{DegreeRule, Preset, RankPool, Variant};
 use crate::space::Encoding;
 use crate::weights::Init;
@@ -61,6 +63,19 @@ pub fn bench_format() -> Names<Format> {
 /// Every name that `--format` knows.
 pub fn format() -> Names<Format> {
     Names { allowed: Format::ALL.map(|f| (f.name(), f)).to_vec(), read: |name, _| Format::from_name(name) }
+}
+
+/// The formats of reproduced tables.
+pub fn reproduce_format() -> Names<ReproduceFormat> {
+    let allowed = ReproduceFormat::ALL.map(|f| (f.name(), f)).to_vec();
+    Names { allowed, read: |name, _| ReproduceFormat::from_name(name) }
+}
+
+/// What can be reproduced.
+pub fn experiments() -> Names<Vec<Experiment>> {
+    let one = Experiment::ALL.iter().map(|e| (e.name(), vec![*e]));
+    let allowed = one.chain([("all", Experiment::ALL.to_vec())]).collect();
+    Names { allowed, read: |name, _| Experiment::named(name) }
 }
 
 /// The formats of one explained cell.
@@ -130,6 +145,18 @@ pub fn rank_pool() -> Names<RankPool> {
     Names { allowed, read: |name, _| RankPool::from_name(name) }
 }
 
+/// What searches spend.
+pub fn cost() -> Names<Cost> {
+    let allowed = Cost::ALL.map(|cost| (cost.name(), cost)).to_vec();
+    Names { allowed, read: |name, allowed| find("cost of a search", &name.replace('_', "-"), allowed) }
+}
+
+/// What searches gain.
+pub fn gain() -> Names<Gain> {
+    let allowed = Gain::ALL.map(|gain| (gain.name(), gain)).to_vec();
+    Names { allowed, read: |name, allowed| find("gain of a search", &name.replace('_', "-"), allowed) }
+}
+
 fn find<T: Clone>(kind: &'static str, name: &str, allowed: &[(&'static str, T)]) -> Result<T> {
     allowed.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()).ok_or_else(|| {
         let allowed = allowed.iter().map(|(known, _)| known.to_string()).collect();
@@ -145,4 +172,9 @@ pub fn count(text: &str) -> Result<usize, String> {
 /// A seed.
 pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
+/// A part of a sweep, `i/n`.
+pub fn shard(text: &str) -> Result<crate::report::Shard, String> {
+    text.parse().map_err(|error: Error| error.to_string())
 }

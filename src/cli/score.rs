@@ -1,13 +1,15 @@
 //! `score`: the measures of the cells asked for, in the order asked.
 
 use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
-use super::progress::{catch_interrupts, Progress};
+use super::progress::{catch_interrupts, Pace, Progress};
 use super::{cells, names};
 use crate::backend::Watch;
 use crate::engine::{Engine, LogSynflowForm, Options};
 use crate::error::{Error, Result};
 use crate::measure::Measure;
-use crate::report::{self, Columns, Output, ScoreReport, Screen};
+use crate::report::{
+    self, grouped, Columns, Existing, Finished, Format, Output, Rule, ScoreReport, Screen, Shard, Sweep,
+};
 use crate::space::{Cell, Encoding};
 use crate::table::Accuracies;
 use clap::{ArgGroup, Args};
@@ -48,16 +50,23 @@ pub struct ScoreArguments {
     weights: Option<PathBuf>,
     /// Cells scored at a time; changes no result [default: sixteen for each thread, 512 on a card]
     ///
-    /// CSV and JSON Lines on stdout are written after each chunk. With utopian all cells are scored at once, for it compares
-    /// them.
+    /// CSV and JSON Lines are written after each chunk. With utopian all cells are scored at once, for it compares them.
     #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Device")]
     chunk: Option<usize>,
+    /// Score part I of N of the cells; `merge` puts the parts together
+    ///
+    /// The parts cost alike and hold every cell once. Each process needs a file of its own.
+    #[arg(long, value_name = "I/N", value_parser = names::shard)]
+    shard: Option<Shard>,
     /// Go on with the sweep that FILE of -o holds the begin of: its records are kept and the rest is computed
     ///
     /// For --format jsonl or csv. The options and the cells must be those that the file was begun with; without the file, the sweep
     /// begins.
     #[arg(long, requires = "output", help_heading = "Output")]
     resume: bool,
+    /// Replace FILE of -o if it is there; without this, jsonl and csv refuse to
+    #[arg(long, requires = "output", conflicts_with = "resume", help_heading = "Output")]
+    force: bool,
     #[command(flatten)]
     output: OutputArguments,
     #[command(flatten)]
@@ -85,16 +94,17 @@ impl ScoreArguments {
         let mut options = self.engine.options();
         options.repeats = self.draws.repeats;
         options.weights = self.weights;
-        let cells = match self.sample {
-            Some(n) => cells::drawn("--sample", n, options.seeds.sample)?,
-            None if self.all => Cell::all().collect(),
-            None => cells::named(&self.cells, self.encoding)?,
+        let (rule, cells) = match self.sample {
+            Some(n) => (Rule::Sample, cells::drawn("--sample", n, options.seeds.sample)?),
+            None if self.all => (Rule::All, Cell::all().collect()),
+            None => (Rule::List, cells::named(&self.cells, self.encoding)?),
         };
-        if options.weights.is_some() && cells.len() != 1 {
+        let sweep = Sweep::new(rule, cells, self.shard.unwrap_or(Shard::WHOLE))?;
+        if options.weights.is_some() && sweep.cells().len() != 1 {
             return Err(Error::options(
                 "--weights",
                 "exactly one cell",
-                format!("{} cells", cells.len()),
+                format!("{} cells", sweep.cells().len()),
                 "The weights of a file belong to one cell: score each with its own.",
             ));
         }
@@ -105,29 +115,49 @@ impl ScoreArguments {
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();
         let chunk = match self.chunk {
             // Utopian compares the cells of a call.
-            _ if measures.contains(&Measure::Utopian) => Some(cells.len().max(1)),
+            _ if measures.contains(&Measure::Utopian) => Some(sweep.cells().len().max(1)),
             chunk => chunk,
         };
-        if self.resume && measures.contains(&Measure::Utopian) {
+        let parts = [("--resume", self.resume), ("--shard", self.shard.is_some())];
+        for (option, _) in parts.into_iter().filter(|(_, given)| *given && measures.contains(&Measure::Utopian)) {
             return Err(Error::options(
-                "--resume",
+                option,
                 "measures of single cells",
                 "utopian, which compares all cells of a call",
-                "Leave utopian out of --measures, or --resume.",
+                format!("Leave utopian out of --measures, or {option}."),
             ));
         }
+        let format = self.output.format;
+        if self.resume && !appended(format) {
+            return Err(Error::options(
+                "--resume",
+                "--format jsonl or csv, whose records stand for themselves",
+                format!("--format {}", format.name()),
+                "Choose one of these, or leave --resume out.",
+            ));
+        }
+        let existing = match (self.resume, self.force) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Replace,
+            _ => Existing::Refuse,
+        };
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
-        Ok(ScoreJob { cells, measures, options, chunk, resume: self.resume, accuracies, output: self.output })
+        Ok(ScoreJob { sweep, measures, options, chunk, existing, accuracies, output: self.output })
     }
+}
+
+/// Records of this format are appended to their file as they come.
+fn appended(format: Format) -> bool {
+    matches!(format, Format::Jsonl | Format::Csv)
 }
 
 /// Cells to score.
 pub struct ScoreJob {
-    cells: Vec<Cell>,
+    sweep: Sweep,
     measures: Vec<Measure>,
     options: Options,
     chunk: Option<usize>,
-    resume: bool,
+    existing: Existing,
     accuracies: Accuracies,
     output: OutputArguments,
 }
@@ -135,29 +165,44 @@ pub struct ScoreJob {
 impl ScoreJob {
     /// Scores and writes.
     pub fn run(self) -> Result<()> {
-        let output = Output::open(self.output.output.as_deref(), true)?;
+        // Before the file is there: an interrupt must not leave it behind empty.
         catch_interrupts();
-        let engine = Engine::new(self.options.clone())?;
-        let finished = match &self.output.output {
-            Some(path) if self.resume => {
-                report::finished(path, self.output.format, &engine, &self.measures, &self.cells)?
-            }
-            _ => report::Finished::default(),
+        let format = self.output.format;
+        let mut output = match &self.output.output {
+            Some(path) if appended(format) => Output::sweep(path, self.existing)?,
+            path => Output::open(path.as_deref(), true)?,
         };
-        let steps = self.cells.len() * self.options.repeats.saturating_mul(self.passes());
-        let progress = Progress::new(steps, self.output.quiet);
-        let columns = Columns::new(&self.measures, self.options.repeats);
-        let mut report = ScoreReport::new(self.output.format, columns, output);
+        let engine = Engine::new(self.options.clone())?;
+        let finished = match self.existing {
+            Existing::Resume => report::finished(&mut output, format, &engine, &self.measures, &self.sweep)?,
+            _ => Finished::default(),
+        };
+        let (cells, chunk) = (self.sweep.cells(), self.chunk.unwrap_or(engine.cells_at_a_time()));
+        let metadata = |cells, complete| report::score_metadata(&engine, &self.measures, &self.sweep, cells, complete);
+        output.announce(&metadata(None, false));
 
-        engine.device_note().into_iter().for_each(|note| progress.note(note));
-        let rest = &self.cells[finished.count..];
-        if finished.count > 0 {
-            progress.note(&format!("{} of {} cells are there already.", finished.count, self.cells.len()));
-            report.resume(finished)?;
+        let rest = &cells[finished.count..];
+        let mut progress = Progress::new(1, self.output.quiet);
+        if progress.tells() {
+            let costs = rest.iter().map(|cell| self.cost(&engine, cell)).collect();
+            progress.follow(Pace::new(
+                costs,
+                self.passes() * self.options.repeats,
+                finished.count,
+                self.output.output.is_some(),
+            ));
         }
+        let notes = [
+            engine.device_note().map(String::from),
+            output.lock_note(),
+            self.note_of(finished),
+            self.utopian_note(&engine),
+        ];
+        notes.iter().flatten().for_each(|note| progress.note(note));
+        let mut report = ScoreReport::new(format, Columns::new(&self.measures, self.options.repeats), output, finished);
         let mut failure = None;
-        for chunk in rest.chunks(self.chunk.unwrap_or(engine.cells_at_a_time())) {
-            progress.describe(format!("{} of {} cells", report.count(), self.cells.len()));
+        for chunk in rest.chunks(chunk) {
+            progress.begin(chunk.len());
             match engine.score(chunk, &self.measures, &progress) {
                 Ok(records) => progress.aside(|| report.add(records))?,
                 Err(Error::Interrupted) => break,
@@ -168,19 +213,18 @@ impl ScoreJob {
                 }
                 Err(error) => return Err(error),
             }
-            progress.move_to(steps * report.count() / self.cells.len(), steps);
+            progress.end();
             if progress.cancelled() {
                 break;
             }
         }
 
-        let complete = report.count() == self.cells.len();
+        let complete = report.count() == cells.len();
+        progress.clear();
         if report.count() == 0 {
             // Nothing is finished: an old file of that name is worth more than an empty one.
-            progress.clear();
             return Err(Error::Interrupted);
         }
-        let metadata = report::score_metadata(&engine, &self.measures, report.count(), complete);
         let screen = Screen {
             accuracies: &self.accuracies,
             notes: vec![
@@ -189,17 +233,40 @@ impl ScoreJob {
                 ("seed", self.options.seeds.master.to_string()),
             ],
         };
-        progress.clear();
         let count = report.count();
-        report.finish(&metadata, &screen)?;
+        report.finish(&metadata(Some(count), complete), &screen)?;
         if let Some(path) = &self.output.output {
-            progress.note(&format!("{count} of {} cells are in {}.", self.cells.len(), path.display()));
+            let [count, all] = [count, cells.len()].map(|n| grouped(n as u64));
+            progress.note(&format!("{count} of {all} cells are in {}.", path.display()));
         }
         match (failure, complete) {
             (Some(error), _) => Err(error),
             (None, true) => Ok(()),
             (None, false) => Err(Error::Interrupted),
         }
+    }
+
+    /// What an earlier sweep left.
+    fn note_of(&self, finished: Finished) -> Option<String> {
+        let [count, all] = [finished.count, self.sweep.cells().len()].map(|n| grouped(n as u64));
+        let there = format!("{count} of {all} cells are there already");
+        match finished.torn {
+            0 if finished.count == 0 => None,
+            0 => Some(format!("{there}.")),
+            torn => Some(format!("{there}; a record that was left half written ({torn} bytes) is dropped.")),
+        }
+    }
+
+    /// That nothing is written before the end.
+    fn utopian_note(&self, engine: &Engine) -> Option<String> {
+        let late = self.measures.contains(&Measure::Utopian) && self.sweep.cells().len() > engine.cells_at_a_time();
+        late.then(|| "utopian compares all cells: no record is written before the last cell is scored.".to_string())
+    }
+
+    /// What a cell costs in comparison with others: operations of its convolutions, and as much again as a cheap network takes beside them.
+    fn cost(&self, engine: &Engine, cell: &Cell) -> f64 {
+        let flop: u64 = self.measures.iter().map(|measure| engine.flop(*measure, cell)).sum();
+        1.0 + flop as f64
     }
 
     /// How many times a cell's network is run for the measures: naswot, the synflows, LossSlope; at least once.

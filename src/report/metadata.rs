@@ -1,18 +1,26 @@
 //! What must be known to get the same results again: no time, host, duration, thread count, chunk size or output path.
 
-use super::{json::object, measures};
+use super::{json::object, measures, Sweep};
 use crate::engine::Engine;
 use crate::measure::Measure;
 use crate::search::EtNas;
 use crate::table::Accuracies;
 use serde_json::{json, Value};
 
-/// The metadata of scored cells: program, version, configuration, the measures with direction and definition, how many cells,
-/// and whether all that were asked for are there.
-pub fn score_metadata(engine: &Engine, asked: &[Measure], cells: usize, complete: bool) -> Value {
+/// The metadata of scored cells: program, version, configuration, the measures with direction and definition, the cells asked for and the
+/// shard of them, how many are there (`None` while the records are being written), and whether that is all.
+pub fn score_metadata(
+    engine: &Engine,
+    asked: &[Measure],
+    sweep: &Sweep,
+    cells: Option<usize>,
+    complete: bool,
+) -> Value {
     let mut meta = opening("score", engine);
     meta.extend(object([
         ("measures", described(asked, engine)),
+        ("selection", sweep.selection()),
+        ("shard", sweep.shard_value()),
         ("cells", Value::from(cells)),
         ("complete", Value::from(complete)),
     ]));

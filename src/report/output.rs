@@ -1,9 +1,10 @@
-//! Where results go: stdout, or a file that appears whole or not at all.
+//! Where results go: stdout, a file that appears whole or not at all, or the file of a sweep.
 
+use super::sweep_file::{written_by_another, Existing, SweepFile};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -21,16 +22,32 @@ pub fn remove_unfinished() {
     }
 }
 
+/// Has [`remove_unfinished`] remove this file.
+pub(super) fn remember_unfinished(path: &Path) {
+    if let Ok(mut list) = UNFINISHED.lock() {
+        list.push(path.to_path_buf());
+    }
+}
+
+/// Has [`remove_unfinished`] leave this file.
+pub(super) fn settle(path: &Path) {
+    if let Ok(mut list) = UNFINISHED.lock() {
+        list.retain(|unfinished| unfinished != path);
+    }
+}
+
 /// An open destination.
 ///
 /// A file is written under a temporary name beside it and renamed by [`Output::finish`]; dropped before that, it leaves
-/// nothing behind. A path that is no regular file (a named pipe, `/dev/null`) is written straight through.
+/// nothing behind. The file of a sweep grows record by record. A path that is no regular file (a named pipe, `/dev/null`) is written
+/// straight through.
 pub struct Output(Sink);
 
 enum Sink {
     Stdout(BufWriter<io::Stdout>),
     Through(BufWriter<File>),
     Whole { records: Pending, metadata: Option<Pending> },
+    Sweep(SweepFile),
 }
 
 impl Output {
@@ -43,19 +60,56 @@ impl Output {
         let Some(path) = path else {
             return Ok(Output(Sink::Stdout(BufWriter::new(io::stdout()))));
         };
-        let unwritable = |source| Error::Unwritable { path: path.to_path_buf(), source };
-        if let Ok(found) = fs::metadata(path) {
-            if !found.is_file() && !found.is_dir() {
-                let file = OpenOptions::new().write(true).open(path).map_err(unwritable)?;
-                return Ok(Output(Sink::Through(BufWriter::new(file))));
-            }
+        if let Some(through) = through(path)? {
+            return Ok(Output(through));
         }
         let records = Pending::beside(path)?;
         let metadata = metadata.then(|| Pending::beside(&metadata_path(path))).transpose()?;
         Ok(Output(Sink::Whole { records, metadata }))
     }
 
-    /// Writes text.
+    /// The output for records that are appended to the file at `path` as they come, with metadata beside them from the first one on.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`]; [`Error::Options`] where another process writes the file, where it is there and must not be, or where it is
+    /// none that a sweep can go on with.
+    pub fn sweep(path: &Path, existing: Existing) -> Result<Output> {
+        match through(path)? {
+            Some(_) if existing == Existing::Resume => Err(Error::options(
+                format!("--resume of {}", path.display()),
+                "a file",
+                "what is no regular file",
+                "Leave --resume out, or choose a file.",
+            )),
+            Some(through) => Ok(Output(through)),
+            None => Ok(Output(Sink::Sweep(SweepFile::open(path, existing)?))),
+        }
+    }
+
+    /// The file of a sweep, if it is one.
+    pub(super) fn sweep_file(&mut self) -> Option<&mut SweepFile> {
+        match &mut self.0 {
+            Sink::Sweep(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Sets the metadata that lie beside the records of a sweep until [`Output::finish`].
+    pub fn announce(&mut self, metadata: &Value) {
+        if let Some(file) = self.sweep_file() {
+            file.announce(super::json::pretty(metadata));
+        }
+    }
+
+    /// That the file of a sweep could not be locked: a sentence.
+    pub fn lock_note(&self) -> Option<String> {
+        let Sink::Sweep(file) = &self.0 else { return None };
+        let reason = file.unlocked()?;
+        let path = file.path().display();
+        Some(format!("The file system gives no lock on {path} ({reason}): let no other process write it meanwhile."))
+    }
+
+    /// Writes text; into the file of a sweep, whole records.
     ///
     /// # Errors
     /// [`Error::Io`]; a closed pipe is one with [`ErrorKind::BrokenPipe`].
@@ -64,6 +118,21 @@ impl Output {
             Sink::Stdout(out) => out.write_all(text.as_bytes()),
             Sink::Through(out) => out.write_all(text.as_bytes()),
             Sink::Whole { records, .. } => records.file.write_all(text.as_bytes()),
+            Sink::Sweep(file) => file.append(text),
+        };
+        written.map_err(failed)
+    }
+
+    /// Writes bytes that are no text: a picture.
+    ///
+    /// # Errors
+    /// Those of [`Output::write`].
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = match &mut self.0 {
+            Sink::Stdout(out) => out.write_all(bytes),
+            Sink::Through(out) => out.write_all(bytes),
+            Sink::Whole { records, .. } => records.file.write_all(bytes),
+            Sink::Sweep(_) => Err(ErrorKind::Unsupported.into()),
         };
         written.map_err(failed)
     }
@@ -74,6 +143,7 @@ impl Output {
             Sink::Stdout(out) => out.flush(),
             Sink::Through(out) => out.flush(),
             Sink::Whole { records, .. } => records.file.flush(),
+            Sink::Sweep(_) => Ok(()),
         };
         flushed.map_err(failed)
     }
@@ -81,14 +151,30 @@ impl Output {
     /// Completes the output; with `-o` the file and its metadata appear now.
     pub fn finish(mut self, metadata: &Value) -> Result<()> {
         self.flush()?;
-        if let Sink::Whole { records, metadata: beside } = self.0 {
-            if let Some(mut pending) = beside {
-                pending.file.write_all(super::json::pretty(metadata).as_bytes()).map_err(failed)?;
-                pending.publish()?;
+        let text = super::json::pretty(metadata);
+        match self.0 {
+            Sink::Stdout(_) | Sink::Through(_) => Ok(()),
+            Sink::Sweep(file) => file.finish(&text).map_err(failed),
+            Sink::Whole { records, metadata: beside } => {
+                if let Some(mut pending) = beside {
+                    pending.file.write_all(text.as_bytes()).map_err(failed)?;
+                    pending.publish()?;
+                }
+                records.publish()
             }
-            records.publish()?;
         }
-        Ok(())
+    }
+}
+
+/// What is no regular file, opened.
+fn through(path: &Path) -> Result<Option<Sink>> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            let file = OpenOptions::new().write(true).open(path);
+            let file = file.map_err(|source| Error::Unwritable { path: path.to_path_buf(), source })?;
+            Ok(Some(Sink::Through(BufWriter::new(file))))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -96,8 +182,15 @@ fn failed(source: io::Error) -> Error {
     Error::Io { action: "writing the results".to_string(), source }
 }
 
+/// That a file could be put at this path, found out without changing what is there.
+pub(super) fn check_writable(path: &Path) -> Result<()> {
+    let pending = Pending::beside(path)?;
+    settle(pending.file.get_ref().path());
+    Ok(())
+}
+
 /// `PATH.meta.json`.
-fn metadata_path(path: &Path) -> PathBuf {
+pub(super) fn metadata_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".meta.json");
     PathBuf::from(name)
@@ -120,7 +213,10 @@ impl Pending {
         let (target, permissions) = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(is_folder()),
             Ok(found) => {
-                OpenOptions::new().append(true).open(path).map_err(unwritable)?;
+                let old = OpenOptions::new().append(true).open(path).map_err(unwritable)?;
+                if let Err(TryLockError::WouldBlock) = old.try_lock_shared() {
+                    return Err(written_by_another(path));
+                }
                 (fs::canonicalize(path).map_err(unwritable)?, Some(found.permissions()))
             }
             Err(absent) if absent.kind() == ErrorKind::NotFound => (path.to_path_buf(), None),
@@ -137,9 +233,7 @@ impl Pending {
             return Err(unwritable(ErrorKind::NotADirectory.into()));
         }
         let file = create(folder, permissions).map_err(|e| unwritable(e.kind().into()))?;
-        if let Ok(mut list) = UNFINISHED.lock() {
-            list.push(file.path().to_path_buf());
-        }
+        remember_unfinished(file.path());
         Ok(Pending { file: BufWriter::new(file), target })
     }
 

@@ -23,31 +23,23 @@ pub struct ScoreReport {
     columns: Columns,
     output: Output,
     kept: Vec<Record>,
-    count: usize,
+    done: Finished,
 }
 
 impl ScoreReport {
-    /// A report into an open output.
-    pub fn new(format: Format, columns: Columns, output: Output) -> ScoreReport {
-        ScoreReport { format, columns, output, kept: Vec::new(), count: 0 }
+    /// A report into an open output, which holds the finished records of an earlier sweep.
+    pub fn new(format: Format, columns: Columns, output: Output, done: Finished) -> ScoreReport {
+        ScoreReport { format, columns, output, kept: Vec::new(), done }
     }
 
-    /// Begins with the finished records of an earlier sweep.
-    pub fn resume(&mut self, finished: Finished) -> Result<()> {
-        self.count = finished.count;
-        self.output.write(&finished.text)?;
-        self.output.flush()
-    }
-
-    /// Records so far.
+    /// Records so far, the earlier ones included.
     pub fn count(&self) -> usize {
-        self.count
+        self.done.count
     }
 
     /// Adds records.
     pub fn add(&mut self, records: Vec<Record>) -> Result<()> {
-        let first = self.count == 0;
-        self.count += records.len();
+        self.done.count += records.len();
         match self.format {
             Format::Table | Format::Json => {
                 self.kept.extend(records);
@@ -58,7 +50,8 @@ impl ScoreReport {
                 self.output.write(&lines)?;
             }
             Format::Csv => {
-                let header = first.then(|| self.columns.keys());
+                let header = (!self.done.header).then(|| self.columns.keys());
+                self.done.header = true;
                 let rows = records.iter().map(|record| fields(&self.columns.object(record)));
                 let text = csv_text(header.into_iter().chain(rows))?;
                 self.output.write(&text)?;
@@ -71,7 +64,7 @@ impl ScoreReport {
     pub fn finish(mut self, metadata: &Value, screen: &Screen) -> Result<()> {
         match self.format {
             Format::Jsonl => {}
-            Format::Csv if self.count > 0 => {}
+            Format::Csv if self.done.header => {}
             Format::Csv => self.output.write(&csv_text([self.columns.keys()])?)?,
             Format::Json => {
                 let records: Vec<Value> = self.kept.iter().map(|record| self.columns.object(record)).collect();
