@@ -18,6 +18,8 @@
 //! * [`table`]: accuracies and published scores to look up.
 //! * [`search`]: the search methods, over any source of scores.
 //! * [`statistics`]: how well scores order cells, and orders that several scores agree on.
+//! * [`plot`]: pictures of scores, searches and losses.
+//! * [`reproduce`]: the paper's tables and figures, computed again.
 //! * [`report`]: records and their formats. [`cli`]: the command line.
 
 #![deny(missing_docs)]
@@ -32,9 +34,11 @@ pub mod input;
 pub mod measure;
 pub mod pickle;
 pub mod plan;
+pub mod plot;
 pub mod random;
 pub mod reference;
 pub mod report;
+pub mod reproduce;
 pub mod search;
 pub mod space;
 pub mod statistics;

@@ -2,7 +2,7 @@
 
 mod losses;
 mod scatter;
-mod sheets;
+pub mod sheets;
 mod trajectory;
 mod utopian;
 

@@ -68,9 +68,7 @@ impl PictureArguments {
 
     /// Opens the files; `usual` is the size where none is asked for.
     pub fn open(&self, usual: (u32, u32)) -> Result<Sheets> {
-        let open = |path: &PathBuf| Ok((form(path)?, Output::open(Some(path), false)?));
-        let outputs = self.output.iter().map(open).collect::<Result<_>>()?;
-        Ok(Sheets { size: self.size(usual), title: self.title.clone(), outputs })
+        Ok(Sheets { title: self.title.clone(), ..Sheets::open(&self.output, self.size(usual))? })
     }
 }
 
@@ -87,6 +85,12 @@ fn form(path: &Path) -> Result<Form> {
 }
 
 impl Sheets {
+    /// Opens files for a picture of this size.
+    pub fn open(paths: &[PathBuf], size: Size) -> Result<Sheets> {
+        let open = |path: &PathBuf| Ok((form(path)?, Output::open(Some(path), false)?));
+        Ok(Sheets { size, title: None, outputs: paths.iter().map(open).collect::<Result<_>>()? })
+    }
+
     /// Draws the picture into every file; they appear when all are drawn.
     pub fn write(mut self, mut picture: Picture) -> Result<()> {
         if let Some(title) = self.title {
