@@ -6,6 +6,7 @@ mod bench;
 mod cells;
 mod common;
 mod completions;
+mod correlate;
 mod devices;
 mod explain;
 mod machine;
@@ -14,6 +15,7 @@ mod names;
 mod plot;
 mod progress;
 mod reproduce;
+mod rank;
 mod score;
 mod search;
 mod table;
@@ -54,6 +56,8 @@ enum Command {
     Score(Box<score::ScoreArguments>),
     /// Put the files of score --shard together
     Merge(merge::MergeArguments),
+    Correlate(Box<correlate::CorrelateArguments>),
+    Rank(Box<rank::RankArguments>),
     /// Draw a cell and tell all that is known of it without a network
     Explain(explain::ExplainArguments),
     /// Compute the paper's tables and figures again, and set them beside the published values
@@ -89,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Search(arguments) => arguments.ready().and_then(search::SearchJob::run),
         Command::Score(arguments) => arguments.ready().and_then(score::ScoreJob::run),
         Command::Merge(arguments) => arguments.run(),
+        Command::Correlate(arguments) => arguments.ready().and_then(correlate::CorrelateJob::run),
+        Command::Rank(arguments) => arguments.ready().and_then(rank::RankJob::run),
         Command::Explain(arguments) => arguments.run(),
         Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
         Command::Table(arguments) => arguments.run(),

@@ -10,6 +10,7 @@ use crate::report::{Format, ReproduceFormat};
 use crate::reproduce::Experiment;
 use crate::search::{DegreeRule, Preset, RankPool, Variant};
 use crate::space::Encoding;
+use crate::statistics::Population;
 use crate::weights::Init;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
@@ -121,6 +122,13 @@ pub fn device() -> Names<Device> {
 pub fn precision() -> Names<Precision> {
     let allowed = Precision::ALL.map(|precision| (precision.name(), precision)).to_vec();
     Names { allowed, read: |name, allowed| find("precision", name, allowed) }
+}
+
+/// Populations of a correlation; `both` are each in turn.
+pub fn populations() -> Names<Vec<Population>> {
+    let one = Population::ALL.map(|p| (p.name(), vec![p]));
+    let allowed = one.into_iter().chain([("both", Population::ALL.to_vec())]).collect();
+    Names { allowed, read: |name, allowed| find("population", name, allowed) }
 }
 
 /// The search's presets.

@@ -3,6 +3,8 @@
 //! This room turns results into text. It computes no score and knows nothing of the command line.
 
 mod bench;
+mod compare;
+mod correlate;
 mod drawing;
 mod explain;
 mod format;
@@ -13,6 +15,7 @@ mod merge;
 mod metadata;
 mod number;
 mod output;
+mod rank;
 mod record;
 mod reproduce;
 mod resume;
@@ -24,6 +27,8 @@ mod sweep_file;
 mod table;
 
 pub use bench::{BenchReport, Machine, MeasureTiming, SearchTiming, Spread};
+pub use compare::CompareReport;
+pub use correlate::CorrelateReport;
 pub use drawing::draw;
 pub use explain::Explanation;
 pub use format::Format;
@@ -32,6 +37,7 @@ pub use merge::{merge, MergeRules, Merged};
 pub use metadata::{score_metadata, search_metadata, SearchSetting};
 pub use number::grouped;
 pub use output::{remove_unfinished, Output};
+pub use rank::RankReport;
 pub use record::Columns;
 pub use reproduce::{reproduction_text, ReproduceFormat};
 pub use resume::{finished, Finished};

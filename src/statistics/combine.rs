@@ -31,13 +31,21 @@ impl Combination {
     }
 }
 
-/// The number of each cell, in the order of the columns' values; smaller is better. Its direction and what does not exist are
-/// taken from each column. Scores of a sweep over the whole space so become a search: its outcome is [`best`].
+/// Scores made into one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Combined {
+    /// The number of each cell, in the order of the columns' values; smaller is better.
+    pub numbers: Vec<f64>,
+    /// The columns that had to be shifted before the utopian distance was taken.
+    pub shifted: Vec<String>,
+}
+
+/// Makes one number of several scores. Direction and what does not exist are taken from each column. Scores of a sweep over the whole space so become a search: its outcome is [`best`].
 ///
 /// # Errors
 /// [`Error::Options`] for no column, several columns of [`Combination::Single`], columns of unequal length, and more than eight
 /// columns of [`Combination::Utopian`].
-pub fn combine(how: Combination, columns: &[&ScoreColumn]) -> Result<Vec<f64>> {
+pub fn combine(how: Combination, columns: &[&ScoreColumn]) -> Result<Combined> {
     let refused = |expected: &str, found: String| {
         Error::options(format!("The order by {}", how.name()), expected, found, "Name other measures.")
     };
@@ -57,31 +65,37 @@ pub fn combine(how: Combination, columns: &[&ScoreColumn]) -> Result<Vec<f64>> {
         }
         Ok(sums)
     };
+    let plain = |numbers| Combined { numbers, shifted: Vec::new() };
     match how {
-        Combination::RankSum => summed(|rank| rank as f64),
-        Combination::LogRankSum => summed(|rank| libm::log(rank as f64)),
+        Combination::RankSum => summed(|rank| rank as f64).map(plain),
+        Combination::LogRankSum => summed(|rank| libm::log(rank as f64)).map(plain),
         Combination::Single => match promises.as_slice() {
-            [promise] => Ok(promise.iter().map(|value| -value).collect()),
+            [promise] => Ok(plain(promise.iter().map(|value| -value).collect())),
             several => Err(refused("one score", several.len().to_string())),
         },
-        Combination::Utopian => match promises.len() {
-            1 => Ok(distances::<1>(&promises)),
-            2 => Ok(distances::<2>(&promises)),
-            3 => Ok(distances::<3>(&promises)),
-            4 => Ok(distances::<4>(&promises)),
-            5 => Ok(distances::<5>(&promises)),
-            6 => Ok(distances::<6>(&promises)),
-            7 => Ok(distances::<7>(&promises)),
-            8 => Ok(distances::<8>(&promises)),
-            more => Err(refused("at most 8 scores", more.to_string())),
-        },
+        Combination::Utopian => {
+            let (numbers, shifted) = match promises.len() {
+                1 => distances::<1>(&promises),
+                2 => distances::<2>(&promises),
+                3 => distances::<3>(&promises),
+                4 => distances::<4>(&promises),
+                5 => distances::<5>(&promises),
+                6 => distances::<6>(&promises),
+                7 => distances::<7>(&promises),
+                8 => distances::<8>(&promises),
+                more => return Err(refused("at most 8 scores", more.to_string())),
+            };
+            let shifted = columns.iter().zip(shifted).filter(|(_, shifted)| *shifted);
+            Ok(Combined { numbers, shifted: shifted.map(|(column, _)| column.name.clone()).collect() })
+        }
     }
 }
 
-fn distances<const K: usize>(columns: &[Vec<f64>]) -> Vec<f64> {
+fn distances<const K: usize>(columns: &[Vec<f64>]) -> (Vec<f64>, Vec<bool>) {
     let n = columns.first().map_or(0, Vec::len);
     let rows: Vec<[f64; K]> = (0..n).map(|i| std::array::from_fn(|k| columns[k][i])).collect();
-    utopian::distances(&rows).distances
+    let utopian = utopian::distances(&rows);
+    (utopian.distances, utopian.shifted.to_vec())
 }
 
 /// Places of the cells from the best on: by the numbers of [`combine`], equal ones by the lower index.
@@ -98,7 +112,7 @@ pub fn order(cells: &[Cell], numbers: &[f64]) -> Vec<usize> {
 /// Those of [`ScoreSet::column`] and [`combine`].
 pub fn best(set: &ScoreSet, how: Combination, names: &[&str]) -> Result<(Cell, f64)> {
     let columns: Vec<&ScoreColumn> = names.iter().map(|name| set.column(name)).collect::<Result<_>>()?;
-    let numbers = combine(how, &columns)?;
+    let numbers = combine(how, &columns)?.numbers;
     let first = order(set.cells(), &numbers).first().and_then(|&at| Some((*set.cells().get(at)?, *numbers.get(at)?)));
     first.ok_or_else(|| Error::Internal("a set of scores without a cell".to_string()))
 }
@@ -120,13 +134,13 @@ mod tests {
         let b = column("cost", &[Some(2.0), Some(4.0), Some(4.0)]);
         let u = column("utopian", &[Some(0.3), Some(0.1), Some(0.2)]);
         // Ranks 1 2 3; 3 1 1; 3 1 2.
-        assert_eq!(combine(Combination::RankSum, &[&a, &b, &u]).unwrap(), [7.0, 4.0, 6.0]);
-        let logs = combine(Combination::LogRankSum, &[&a, &b]).unwrap();
+        assert_eq!(combine(Combination::RankSum, &[&a, &b, &u]).unwrap().numbers, [7.0, 4.0, 6.0]);
+        let logs = combine(Combination::LogRankSum, &[&a, &b]).unwrap().numbers;
         assert_eq!(logs, [libm::log(3.0), libm::log(2.0), libm::log(3.0)]);
-        assert_eq!(combine(Combination::Single, &[&u]).unwrap(), [0.3, 0.1, 0.2]);
-        assert_eq!(combine(Combination::Single, &[&a]).unwrap(), [-1600.0, -1200.0, f64::INFINITY]);
+        assert_eq!(combine(Combination::Single, &[&u]).unwrap().numbers, [0.3, 0.1, 0.2]);
+        assert_eq!(combine(Combination::Single, &[&a]).unwrap().numbers, [-1600.0, -1200.0, f64::INFINITY]);
         // Coordinates (1, .5), (.75, 1), (0, 1).
-        assert_eq!(combine(Combination::Utopian, &[&a, &b]).unwrap(), [0.5, 0.25, 1.0]);
+        assert_eq!(combine(Combination::Utopian, &[&a, &b]).unwrap().numbers, [0.5, 0.25, 1.0]);
         let cells: Vec<Cell> = [7, 5, 3].map(|i| Cell::from_index(i).unwrap()).to_vec();
         assert_eq!(order(&cells, &logs), [1, 2, 0]);
         assert_eq!(order(&cells, &[0.0, -0.0, f64::INFINITY]), [1, 0, 2]);

@@ -14,7 +14,7 @@ mod ranks;
 mod score_set;
 
 pub use bootstrap::{Interval, Intervals, LEVEL, RESAMPLES};
-pub use combine::{best, combine, order, Combination};
+pub use combine::{best, combine, order, Combination, Combined};
 pub use compare::{compare, Compared, Comparison, Difference};
 pub use correlate::{correlate, correlate_all, Correlation, Row, Settings};
 pub use overlap::{overlap, Top};

@@ -1,8 +1,9 @@
 //! Scores out of one or several files, side by side for the same cells.
 
+use super::combine::{combine, Combination, Combined};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
-use crate::measure::{utopian, Measure};
+use crate::measure::Measure;
 use crate::space::{Cell, Skeleton};
 use crate::table::{ScoreColumn, ScoreFile};
 use std::collections::HashSet;
@@ -18,7 +19,7 @@ pub enum Clash {
 }
 
 /// The three measures that the utopian distance is taken over.
-pub(super) const UTOPIAN: [Measure; 3] = [Measure::Naswot, Measure::LogSynflow, Measure::LossSlope];
+const UTOPIAN: [Measure; 3] = [Measure::Naswot, Measure::LogSynflow, Measure::LossSlope];
 
 /// Columns of scores over the same cells, by index.
 #[derive(Clone, Debug)]
@@ -167,24 +168,25 @@ impl ScoreSet {
     }
 
     /// Adds the distance to the utopian point of naswot, LogSynflow and LossSlope over the cells of the set, if these three are
-    /// there and it is not. Gives the measures that had to be shifted (see [`utopian::distances`]).
-    pub fn add_utopian(&mut self) -> Vec<Measure> {
+    /// there and it is not. Gives the columns that had to be shifted (see [`crate::measure::utopian::distances`]).
+    pub fn add_utopian(&mut self) -> Vec<String> {
         let [Some(naswot), Some(synflow), Some(slope)] = UTOPIAN.map(|measure| self.measure(measure)) else {
             return Vec::new();
         };
         if self.measure(Measure::Utopian).is_some() {
             return Vec::new();
         }
-        let columns = [naswot, synflow, slope].map(ScoreColumn::promise);
-        let rows: Vec<[f64; 3]> = (0..self.cells.len()).map(|i| [0, 1, 2].map(|k: usize| columns[k][i])).collect();
-        let utopian = utopian::distances(&rows);
+        // Three columns of one length can always be combined.
+        let Ok(Combined { numbers, shifted }) = combine(Combination::Utopian, &[naswot, synflow, slope]) else {
+            return Vec::new();
+        };
         self.columns.push(ScoreColumn {
             name: Measure::Utopian.key().to_string(),
             measure: Some(Measure::Utopian),
             higher_is_better: false,
-            values: utopian.distances.into_iter().map(Some).collect(),
+            values: numbers.into_iter().map(Some).collect(),
         });
-        UTOPIAN.into_iter().zip(utopian.shifted).filter(|(_, shifted)| *shifted).map(|(measure, _)| measure).collect()
+        shifted
     }
 
     /// Puts Degree, parameters and multiply-accumulates at the end, counted where no file has them: what any score must beat.

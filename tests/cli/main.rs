@@ -3,9 +3,11 @@
 mod bad_input;
 mod bench;
 mod cards;
+mod correlate;
 mod explain;
 mod formats;
 mod output;
+mod rank;
 mod score;
 mod search;
 mod weights;
