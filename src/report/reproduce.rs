@@ -294,8 +294,8 @@ mod tests {
             |line: &str| line.chars().enumerate().filter(|(_, c)| *c == '|').map(|(i, _)| i).collect::<Vec<_>>();
         assert!(lines[3..6].iter().all(|line| shape(line) == shape(lines[2])), "{text}");
         assert!(
-            lines[4].contains("94.36 ± 0.02 | 94.35 ± 0.04 | 30 |")
-                && lines[4].contains("memoised: 900 computed, 1500 remembered"),
+            lines[4].contains("94.36 ± 0.02 | 94.35 ± 0.04 |  30 |")
+                && lines[4].contains("memoised: 900 computed, 1,500 remembered"),
             "{text}"
         );
         assert!(lines[5].contains("missing") && text.contains("* ET-NAS is missing: It was not asked for."), "{text}");

@@ -1,5 +1,8 @@
 //! The command line as a contract: what is printed where, exit codes, and that nothing is written half.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod bad_input;
 mod bench;
 mod cards;
@@ -7,6 +10,7 @@ mod correlate;
 mod explain;
 mod formats;
 mod output;
+mod reproduce;
 mod rank;
 mod score;
 mod search;
