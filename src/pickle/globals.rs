@@ -1,5 +1,6 @@
 //! The names that a pickle may use, and what calling them and setting their state means here.
 
+use super::input::Input;
 use super::machine::{Fault, Machine, Step, FOREIGN};
 use super::value::{ArrayObject, Dtype, Object, Slot};
 
@@ -15,12 +16,13 @@ pub(super) enum Global {
     Scalar,
     FromBuffer,
     OrderedDict,
+    Set,
     Encode,
 }
 
 /// The list. numpy 2 writes `numpy._core` where numpy 1 wrote `numpy.core`; `_frombuffer` makes arrays in protocol 5;
-/// Python 3 writes bytes as `_codecs.encode` of Latin-1 text in the protocols 0 to 2.
-const LIST: [(&str, &str, Global); 10] = [
+/// Python 3 writes bytes as `_codecs.encode` of Latin-1 text, and sets as a call of `set`, in the protocols 0 to 2.
+const LIST: [(&str, &str, Global); 12] = [
     ("numpy.core.multiarray", "_reconstruct", Global::Reconstruct),
     ("numpy._core.multiarray", "_reconstruct", Global::Reconstruct),
     ("numpy.core.multiarray", "scalar", Global::Scalar),
@@ -30,6 +32,8 @@ const LIST: [(&str, &str, Global); 10] = [
     ("numpy", "ndarray", Global::NdArray),
     ("numpy", "dtype", Global::Dtype),
     ("collections", "OrderedDict", Global::OrderedDict),
+    ("__builtin__", "set", Global::Set),
+    ("builtins", "set", Global::Set),
     ("_codecs", "encode", Global::Encode),
 ];
 
@@ -44,7 +48,7 @@ impl Global {
     }
 }
 
-impl<'a> Machine<'a> {
+impl<'a, I: Input<'a>> Machine<'a, '_, I> {
     /// What `callable(*arguments)` gives.
     pub(super) fn reduce(&mut self, callable: Slot<'a>, arguments: Slot<'a>) -> Step<Slot<'a>> {
         let Slot::Global(global) = callable else {
@@ -63,21 +67,23 @@ impl<'a> Machine<'a> {
             (Global::Reconstruct, [Slot::Global(Global::NdArray), _, _]) => {
                 let dtype = Dtype { kind: super::Kind::Int, size: 1, big_endian: false };
                 let array = ArrayObject { dtype, shape: vec![0], fortran: false, data: Slot::Bytes(&[]) };
-                Ok(self.new_object(Object::Array(Box::new(array))))
+                Ok(self.heap.add(Object::Array(Box::new(array))))
             }
             (Global::Dtype, [code, ..]) => self.dtype(*code),
             (Global::Scalar, [dtype, data]) => self.scalar(*dtype, *data),
             (Global::FromBuffer, [data, dtype, shape, order]) => {
-                let fortran = match self.text_of(*order) {
+                let fortran = match self.heap.text(*order) {
                     Some("C") => false,
                     Some("F") => true,
                     _ => return Err(self.wrong_arguments(global)),
                 };
                 let array = self.array_object(*shape, *dtype, fortran, *data)?;
-                Ok(self.new_object(Object::Array(Box::new(array))))
+                Ok(self.heap.add(Object::Array(Box::new(array))))
             }
-            (Global::OrderedDict, []) => Ok(self.new_object(Object::Dict(Vec::new()))),
+            (Global::OrderedDict, []) => Ok(self.heap.add(Object::Dict(Vec::new()))),
             (Global::OrderedDict, [pairs]) => self.ordered_dict(*pairs),
+            (Global::Set, []) => Ok(self.heap.add(Object::Set(Vec::new()))),
+            (Global::Set, [items]) => self.set(*items),
             (Global::Encode, [text, encoding]) => self.encode(*text, *encoding),
             _ => Err(self.wrong_arguments(global)),
         }
@@ -85,7 +91,7 @@ impl<'a> Machine<'a> {
 
     /// Sets the state of an array or an element type.
     pub(super) fn build(&mut self, target: Slot<'a>, state: Slot<'a>) -> Step<()> {
-        match self.object(target) {
+        match self.heap.object(target) {
             Some(Object::Dtype(_)) => self.build_dtype(target, state),
             Some(Object::Array(_)) => {
                 let Some(&[_, shape, dtype, Slot::Bool(fortran), data]) = self.tuple_of(state) else {
@@ -106,9 +112,9 @@ impl<'a> Machine<'a> {
     }
 
     fn dtype(&mut self, code: Slot<'a>) -> Step<Slot<'a>> {
-        let code = self.text_of(code).unwrap_or("");
+        let code = self.heap.text(code).unwrap_or("");
         match Dtype::parse(code) {
-            Some(dtype) => Ok(self.new_object(Object::Dtype(dtype))),
+            Some(dtype) => Ok(self.heap.add(Object::Dtype(dtype))),
             None => {
                 let code: String = code.chars().take(40).collect();
                 Err(self.fault(
@@ -123,7 +129,7 @@ impl<'a> Machine<'a> {
     fn build_dtype(&mut self, target: Slot<'a>, state: Slot<'a>) -> Step<()> {
         let order = match self.tuple_of(state) {
             // Version, byte order, then what only composite types have.
-            Some(&[_, order, Slot::None, Slot::None, Slot::None, ..]) => self.text_of(order),
+            Some(&[_, order, Slot::None, Slot::None, Slot::None, ..]) => self.heap.text(order),
             _ => return Err(self.fault("the state of a plain numpy type", "another value", FOREIGN)),
         };
         let big_endian = match order {
@@ -138,15 +144,16 @@ impl<'a> Machine<'a> {
     }
 
     fn dtype_of(&self, slot: Slot<'a>) -> Step<Dtype> {
-        match self.object(slot) {
-            Some(Object::Dtype(dtype)) => Ok(*dtype),
+        match (slot, self.heap.object(slot)) {
+            (Slot::Dtype(dtype), _) => Ok(dtype),
+            (_, Some(Object::Dtype(dtype))) => Ok(*dtype),
             _ => Err(self.damaged("a numpy type", "another value")),
         }
     }
 
     fn scalar(&mut self, dtype: Slot<'a>, data: Slot<'a>) -> Step<Slot<'a>> {
         let dtype = self.dtype_of(dtype)?;
-        let number = self.bytes_of(data).and_then(|bytes| dtype.number(bytes));
+        let number = self.heap.bytes(data).and_then(|bytes| dtype.number(bytes));
         number.ok_or_else(|| self.damaged(format!("the {} bytes of a numpy number", dtype.size), "another value"))
     }
 
@@ -159,7 +166,7 @@ impl<'a> Machine<'a> {
         });
         let shape = sizes.ok_or_else(|| self.damaged("the shape of a numpy array", "another value"))?;
         let length = shape.iter().try_fold(dtype.size, |product, &size| product.checked_mul(size));
-        let Some(bytes) = self.bytes_of(data) else {
+        let Some(bytes) = self.heap.bytes(data) else {
             return Err(self.damaged("the bytes of a numpy array", "another value"));
         };
         if length != Some(bytes.len()) {
@@ -173,17 +180,26 @@ impl<'a> Machine<'a> {
 
     /// An `OrderedDict` as Python 2 writes it: of a list of lists or tuples of two.
     fn ordered_dict(&mut self, pairs: Slot<'a>) -> Step<Slot<'a>> {
-        let entries = match self.object(pairs) {
+        let entries = match self.heap.object(pairs) {
             Some(Object::List(pairs)) => pairs.iter().map(|&pair| self.pair(pair)).collect::<Option<Vec<_>>>(),
             _ => None,
         };
         let entries = entries.ok_or_else(|| self.wrong_arguments(Global::OrderedDict))?;
         self.spend_opcodes(entries.len())?;
-        Ok(self.new_object(Object::Dict(entries)))
+        Ok(self.heap.add(Object::Dict(entries)))
+    }
+
+    fn set(&mut self, items: Slot<'a>) -> Step<Slot<'a>> {
+        let items = match self.heap.object(items) {
+            Some(Object::List(items)) => items.clone(),
+            _ => return Err(self.wrong_arguments(Global::Set)),
+        };
+        self.spend_opcodes(items.len())?;
+        Ok(self.heap.add(Object::Set(items)))
     }
 
     fn pair(&self, pair: Slot<'a>) -> Option<(Slot<'a>, Slot<'a>)> {
-        match self.object(pair)? {
+        match self.heap.object(pair)? {
             Object::List(items) => <[Slot; 2]>::try_from(items.as_slice()).ok(),
             Object::Tuple(items) => <[Slot; 2]>::try_from(&**items).ok(),
             _ => None,
@@ -192,16 +208,17 @@ impl<'a> Machine<'a> {
     }
 
     fn encode(&mut self, text: Slot<'a>, encoding: Slot<'a>) -> Step<Slot<'a>> {
-        if !matches!(self.text_of(encoding), Some("latin1" | "latin-1" | "iso-8859-1")) {
+        if !matches!(self.heap.text(encoding), Some("latin1" | "latin-1" | "iso-8859-1")) {
             return Err(self.wrong_arguments(Global::Encode));
         }
-        let Some(length) = self.text_of(text).map(str::len) else {
+        let Some(length) = self.heap.text(text).map(str::len) else {
             return Err(self.wrong_arguments(Global::Encode));
         };
         self.spend_conversions(length)?;
-        let bytes: Option<Box<[u8]>> = self.text_of(text).unwrap_or("").chars().map(|c| u8::try_from(c).ok()).collect();
+        let bytes: Option<Box<[u8]>> =
+            self.heap.text(text).unwrap_or("").chars().map(|c| u8::try_from(c).ok()).collect();
         match bytes {
-            Some(bytes) => Ok(self.new_object(Object::Bytes(bytes))),
+            Some(bytes) => Ok(self.heap.add(Object::Bytes(bytes))),
             None => Err(self.damaged("text of Latin-1", "a character beyond it")),
         }
     }

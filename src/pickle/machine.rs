@@ -1,9 +1,11 @@
 //! The stack machine: opcodes in, values out.
 
+use super::entries::Entries;
 use super::globals::Global;
+use super::input::{Input, Short, Taken};
+use super::memo::Memo;
 use super::text;
-use super::value::{Object, Slot};
-use std::collections::HashMap;
+use super::value::{Heap, Object, Slot};
 
 /// What to do about bytes that are no whole pickle.
 pub(super) const DAMAGED: &str = "The file is damaged or of another kind; copy or download it again.";
@@ -14,7 +16,7 @@ pub(super) const FOREIGN: &str =
 /// What is wrong with a pickle, and where.
 pub(super) struct Fault {
     /// Byte at which the opcode that failed begins.
-    pub at: usize,
+    pub at: u64,
     pub expected: String,
     pub found: String,
     pub remedy: &'static str,
@@ -22,48 +24,52 @@ pub(super) struct Fault {
 
 pub(super) type Step<T> = Result<T, Fault>;
 
-/// The machine. `at` is the byte that comes next.
-pub(super) struct Machine<'a> {
-    bytes: &'a [u8],
-    pub at: usize,
-    opcode_at: usize,
-    stack: Vec<Slot<'a>>,
-    marks: Vec<usize>,
-    memo: HashMap<u32, Slot<'a>>,
-    pub objects: Vec<Object<'a>>,
+/// The machine.
+pub(super) struct Machine<'a, 'v, I> {
+    pub input: I,
+    opcode_at: u64,
+    pub stack: Vec<Slot<'a>>,
+    pub marks: Vec<usize>,
+    pub memo: Memo<'a>,
+    pub heap: Heap<'a>,
     /// Opcodes that may still come. An item that is copied counts as one.
-    opcodes: u32,
-    /// Bytes of text that may still be converted. Twice the file is more than an honest one needs, which writes each text
-    /// once; one that has the same text converted again and again runs out.
-    conversions: usize,
+    pub opcodes: u32,
+    /// Bytes of text that were converted. Twice the file is more than an honest one needs, which writes each text once; one that
+    /// has the same text converted again and again goes beyond.
+    converted: u64,
+    /// Of a stream: whose entries are handed over and let go.
+    pub entries: Option<Entries<'v>>,
 }
 
-impl<'a> Machine<'a> {
-    /// A machine that will run at most `limit` opcodes.
-    pub fn new(bytes: &'a [u8], limit: u32) -> Machine<'a> {
+impl<'a, 'v, I: Input<'a>> Machine<'a, 'v, I> {
+    /// A machine that will run at most `limit` opcodes; with `entries`, at most so many between two entries.
+    pub fn new(input: I, limit: u32, entries: Option<Entries<'v>>) -> Machine<'a, 'v, I> {
         Machine {
-            bytes,
-            at: 0,
+            input,
             opcode_at: 0,
             stack: Vec::new(),
             marks: Vec::new(),
-            memo: HashMap::new(),
-            objects: Vec::new(),
+            memo: Memo::default(),
+            heap: Heap::default(),
             opcodes: limit,
-            conversions: bytes.len().saturating_mul(2),
+            converted: 0,
+            entries,
         }
     }
 
     /// Runs to the end of the pickle and returns its value.
     pub fn run(&mut self) -> Step<Slot<'a>> {
         loop {
-            self.opcode_at = self.at;
+            self.opcode_at = self.input.at();
             self.spend_opcodes(1)?;
             let opcode = self.byte()?;
             if opcode == b'.' {
                 return self.pop();
             }
             self.step(opcode)?;
+            if self.entries.is_some() {
+                self.observe()?;
+            }
         }
     }
 
@@ -136,12 +142,12 @@ impl<'a> Machine<'a> {
                 self.text_slot(length)?;
             }
             b'S' => {
-                let literal = text::string_literal(self.line()?);
+                let literal = self.line(|line| text::string_literal(line))?;
                 let bytes = literal.ok_or_else(|| self.damaged("a quoted string", "another line"))?;
                 self.push_object(Object::Bytes(bytes.into()));
             }
             b'V' => {
-                let text = text::raw_unicode(self.line()?);
+                let text = self.line(|line| text::raw_unicode(line))?;
                 let text = text.ok_or_else(|| self.damaged("escaped text", "another line"))?;
                 self.push_object(Object::Str(text.into()));
             }
@@ -221,7 +227,7 @@ impl<'a> Machine<'a> {
                 self.remember(number)?;
             }
             0x94 => {
-                let number = u32::try_from(self.memo.len()).unwrap_or(u32::MAX);
+                let number = self.memo.next();
                 self.remember(number)?;
             }
             b'h' => {
@@ -239,13 +245,13 @@ impl<'a> Machine<'a> {
 
             // Names and what is made of them.
             b'c' => {
-                let (module, name) = (self.line()?, self.line()?);
-                let global = self.find_global(module, name)?;
+                let (module, name) = (self.line(<[u8]>::to_vec)?, self.line(<[u8]>::to_vec)?);
+                let global = self.find_global(&module, &name)?;
                 self.push(Slot::Global(global));
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let (Some(module), Some(name)) = (self.text_of(module), self.text_of(name)) else {
+                let (Some(module), Some(name)) = (self.heap.text(module), self.heap.text(name)) else {
                     return Err(self.damaged("a module and a name that are text", "other values"));
                 };
                 let global = self.find_global(module.as_bytes(), name.as_bytes())?;
@@ -271,7 +277,7 @@ impl<'a> Machine<'a> {
             }
             0x95 => {
                 let length = u64::from_le_bytes(self.array()?);
-                self.have(length)?;
+                self.input.has(length).map_err(|short| self.short(length, short))?;
             }
             _ => return Err(self.refuse_opcode(opcode)),
         }
@@ -320,25 +326,19 @@ impl<'a> Machine<'a> {
 
     // The bytes.
 
-    fn have(&self, length: u64) -> Step<usize> {
-        let left = self.bytes.len() - self.at;
-        match usize::try_from(length) {
-            Ok(length) if length <= left => Ok(length),
-            _ => Err(self.damaged(format!("{length} more bytes of a pickle"), format!("{left}, then the file's end"))),
+    fn short(&self, length: u64, short: Short) -> Fault {
+        let bytes = if length == 1 { "byte" } else { "bytes" };
+        match short {
+            Short::Ends(left) => {
+                self.damaged(format!("{length} more {bytes} of a pickle"), format!("{left}, then the file's end"))
+            }
+            Short::TooLong => self.damaged("a text of reasonable length", format!("one of {length} {bytes} or more")),
+            Short::Fails(error) => self.damaged("a whole file", format!("one that cannot be read on: {error}")),
         }
     }
 
-    fn take(&mut self, length: u64) -> Step<&'a [u8]> {
-        let length = self.have(length)?;
-        let taken = &self.bytes[self.at..self.at + length];
-        self.at += length;
-        Ok(taken)
-    }
-
     fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N as u64)?);
-        Ok(array)
+        self.input.array().map_err(|short| self.short(N as u64, short))
     }
 
     fn byte(&mut self) -> Step<u8> {
@@ -346,14 +346,13 @@ impl<'a> Machine<'a> {
         Ok(byte)
     }
 
-    /// A line without its end.
-    fn line(&mut self) -> Step<&'a [u8]> {
-        let rest = &self.bytes[self.at..];
-        let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
-            return Err(self.damaged("a line of a pickle", "the file's end"));
-        };
-        self.at += length + 1;
-        Ok(&rest[..length])
+    /// What `read` makes of a line without its end.
+    fn line<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> Step<T> {
+        match self.input.line().map(|line| read(line.bytes())) {
+            Ok(read) => Ok(read),
+            Err(Short::Ends(_)) => Err(self.damaged("a line of a pickle", "the file's end")),
+            Err(short) => Err(self.short(0, short)),
+        }
     }
 
     fn signed_length(&mut self) -> Step<u64> {
@@ -364,96 +363,81 @@ impl<'a> Machine<'a> {
     // Values.
 
     fn long(&mut self, length: u64) -> Step<()> {
-        let bytes = self.take(length)?;
-        let slot = if bytes.len() > 8 {
-            Slot::Long(bytes)
-        } else {
-            // The sign is that of the last byte's top bit.
-            let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
-            let mut word = [fill; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            Slot::Int(i64::from_le_bytes(word))
+        let slot = match self.input.take(length) {
+            Ok(taken) if taken.bytes().len() <= 8 => {
+                let bytes = taken.bytes();
+                // The sign is that of the last byte's top bit.
+                let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+                let mut word = [fill; 8];
+                word[..bytes.len()].copy_from_slice(bytes);
+                Slot::Int(i64::from_le_bytes(word))
+            }
+            Ok(Taken::Borrowed(bytes)) => Slot::Long(bytes),
+            Ok(Taken::Passing(bytes)) => self.heap.add(Object::Long(bytes.into())),
+            Err(short) => return Err(self.short(length, short)),
         };
         self.push(slot);
         Ok(())
     }
 
     fn number_line(&mut self, opcode: u8) -> Step<()> {
-        let line = self.line()?;
-        let text = std::str::from_utf8(line).unwrap_or("");
-        let slot = match (opcode, line) {
-            (b'I', b"00") => Some(Slot::Bool(false)),
-            (b'I', b"01") => Some(Slot::Bool(true)),
-            (b'F', _) => text.parse().ok().map(Slot::Float),
-            _ => text.strip_suffix('L').unwrap_or(text).parse().ok().map(Slot::Int),
-        };
+        let slot = self.line(|line| {
+            let text = std::str::from_utf8(line).unwrap_or("");
+            match (opcode, line) {
+                (b'I', b"00") => Some(Slot::Bool(false)),
+                (b'I', b"01") => Some(Slot::Bool(true)),
+                (b'F', _) => text.parse().ok().map(Slot::Float),
+                _ => text.strip_suffix('L').unwrap_or(text).parse().ok().map(Slot::Int),
+            }
+        })?;
         let slot = slot.ok_or_else(|| self.damaged("a number of at most 64 bits", "another line"))?;
         self.push(slot);
         Ok(())
     }
 
     fn bytes_slot(&mut self, length: u64) -> Step<()> {
-        let bytes = self.take(length)?;
-        self.push(Slot::Bytes(bytes));
+        let slot = match self.input.take(length) {
+            Ok(Taken::Borrowed(bytes)) => Slot::Bytes(bytes),
+            Ok(Taken::Passing(bytes)) => self.heap.add(Object::Bytes(bytes.into())),
+            Err(short) => return Err(self.short(length, short)),
+        };
+        self.push(slot);
         Ok(())
     }
 
     fn text_slot(&mut self, length: u64) -> Step<()> {
-        let bytes = self.take(length)?;
-        let text = std::str::from_utf8(bytes).map_err(|_| self.damaged("UTF-8 text", "other bytes"))?;
-        self.push(Slot::Str(text));
+        let slot = match self.input.take(length) {
+            Ok(Taken::Borrowed(bytes)) => std::str::from_utf8(bytes).ok().map(Slot::Str),
+            Ok(Taken::Passing(bytes)) => std::str::from_utf8(bytes).ok().map(|text| self.heap.copied(text)),
+            Err(short) => return Err(self.short(length, short)),
+        };
+        let slot = slot.ok_or_else(|| self.damaged("UTF-8 text", "other bytes"))?;
+        self.push(slot);
         Ok(())
-    }
-
-    /// The text of a slot that is a string, or bytes that are UTF-8.
-    pub fn text_of<'s>(&'s self, slot: Slot<'a>) -> Option<&'s str> {
-        match slot {
-            Slot::Str(text) => Some(text),
-            Slot::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-            Slot::Object(number) => match self.objects.get(number as usize)? {
-                Object::Str(text) => Some(text),
-                Object::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// The bytes of a slot that is bytes.
-    pub fn bytes_of<'s>(&'s self, slot: Slot<'a>) -> Option<&'s [u8]> {
-        match slot {
-            Slot::Bytes(bytes) => Some(bytes),
-            Slot::Object(number) => match self.objects.get(number as usize)? {
-                Object::Bytes(bytes) => Some(bytes),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 
     /// The items of a slot that is a tuple.
     pub fn tuple_of<'s>(&'s self, slot: Slot<'a>) -> Option<&'s [Slot<'a>]> {
-        match self.object(slot)? {
+        match self.heap.object(slot)? {
             Object::Tuple(items) => Some(items),
             _ => None,
         }
     }
 
-    pub fn object<'s>(&'s self, slot: Slot<'a>) -> Option<&'s Object<'a>> {
-        let Slot::Object(number) = slot else { return None };
-        self.objects.get(number as usize)
-    }
-
+    /// An object that may still change: none of an entry's outer containers.
     pub fn object_mut<'s>(&'s mut self, slot: Slot<'a>) -> Option<&'s mut Object<'a>> {
         let Slot::Object(number) = slot else { return None };
-        self.objects.get_mut(number as usize)
+        let number = number as usize;
+        let sealed = self.entries.as_ref().map_or(0, Entries::sealed);
+        self.heap.objects.get_mut(number).filter(|_| number >= sealed)
     }
 
-    /// Takes `amount` bytes from what may be converted.
+    /// Counts `amount` bytes as converted.
     pub fn spend_conversions(&mut self, amount: usize) -> Step<()> {
-        let left = self.conversions.checked_sub(amount);
-        self.conversions =
-            left.ok_or_else(|| self.damaged("text that is converted once", "text converted repeatedly"))?;
+        self.converted = self.converted.saturating_add(amount as u64);
+        if self.converted > self.input.at().saturating_mul(2) {
+            return Err(self.damaged("text that is converted once", "text converted repeatedly"));
+        }
         Ok(())
     }
 
@@ -463,15 +447,8 @@ impl<'a> Machine<'a> {
         self.stack.push(slot);
     }
 
-    pub fn new_object(&mut self, object: Object<'a>) -> Slot<'a> {
-        // Every opcode makes one object at most, and opcodes are counted in 32 bits.
-        let number = self.objects.len() as u32;
-        self.objects.push(object);
-        Slot::Object(number)
-    }
-
     fn push_object(&mut self, object: Object<'a>) {
-        let slot = self.new_object(object);
+        let slot = self.heap.add(object);
         self.push(slot);
     }
 
@@ -513,19 +490,22 @@ impl<'a> Machine<'a> {
     // The memo.
 
     fn memo_line(&mut self) -> Step<u32> {
-        let line = self.line()?;
-        let number = std::str::from_utf8(line).ok().and_then(|text| text.parse().ok());
+        let number = self.line(|line| std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()))?;
         number.ok_or_else(|| self.damaged("a number of the memo", "another line"))
     }
 
     fn remember(&mut self, number: u32) -> Step<()> {
         let top = self.top()?;
-        self.memo.insert(number, top);
+        if self.entries.is_none() {
+            self.memo.store(number, top);
+        } else if !self.memo.store_streamed(number, top) {
+            return Err(self.damaged("numbers of the memo without gaps", format!("the number {number}")));
+        }
         Ok(())
     }
 
     fn recall(&mut self, number: u32) -> Step<()> {
-        let Some(&slot) = self.memo.get(&number) else {
+        let Some(slot) = self.memo.get(number) else {
             return Err(self.damaged("a value stored in the memo before", format!("none under {number}")));
         };
         self.push(slot);
@@ -556,6 +536,9 @@ impl<'a> Machine<'a> {
         let target = self.top()?;
         if !items.len().is_multiple_of(2) {
             return Err(self.damaged("a value for every key", "a key without one"));
+        }
+        if self.entries.as_ref().is_some_and(|entries| entries.watch(target)) {
+            return self.hand_over(target, &items);
         }
         match self.object_mut(target) {
             Some(Object::Dict(entries)) => entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1]))),

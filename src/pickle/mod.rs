@@ -21,20 +21,27 @@
 //! assert_eq!(entries.get("data").unwrap().as_i64(), Some(7));
 //! ```
 
+mod entries;
 mod globals;
+mod input;
 mod machine;
+mod memo;
 mod nesting;
 #[cfg(test)]
 mod tests;
 mod text;
 mod value;
 
+pub use entries::Visitor;
 pub use value::{Array, Dict, Dtype, Kind, Sequence, Value};
 
 use crate::error::{Error, Result};
+use entries::Entries;
+use input::{Input, Memory, Stream};
 use machine::{Fault, Machine};
+use std::io::BufRead;
 use std::path::Path;
-use value::{Object, Slot};
+use value::{Heap, Slot};
 
 /// How large a pickle may be. The default is far above any batch of images and far below what a machine could not hold:
 /// an opcode costs some 100 bytes of memory at most.
@@ -54,7 +61,7 @@ impl Default for Limits {
 
 /// A pickle that has been read. Strings and array data are borrowed from its bytes.
 pub struct Pickle<'a> {
-    objects: Vec<Object<'a>>,
+    heap: Heap<'a>,
     root: Slot<'a>,
     end: usize,
 }
@@ -74,10 +81,10 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// Those of [`Pickle::read`].
     pub fn read_within(path: &Path, bytes: &'a [u8], limits: Limits) -> Result<Pickle<'a>> {
-        let mut machine = Machine::new(bytes, limits.opcodes);
+        let mut machine = Machine::new(Memory::new(bytes), limits.opcodes, None);
         let read = machine.run().and_then(|root| {
-            nesting::check(&machine.objects, root, limits.depth).map_err(|(expected, found)| Fault {
-                at: machine.at,
+            nesting::check(&machine.heap.objects, root, limits.depth).map_err(|(expected, found)| Fault {
+                at: machine.input.at(),
                 expected,
                 found,
                 remedy: machine::DAMAGED,
@@ -85,7 +92,7 @@ impl<'a> Pickle<'a> {
             Ok(root)
         });
         match read {
-            Ok(root) => Ok(Pickle { objects: machine.objects, root, end: machine.at }),
+            Ok(root) => Ok(Pickle { end: machine.input.at() as usize, heap: machine.heap, root }),
             Err(fault) => Err(Error::data(
                 path,
                 fault.expected,
@@ -97,11 +104,25 @@ impl<'a> Pickle<'a> {
 
     /// The value that the pickle holds.
     pub fn root(&self) -> Value<'_> {
-        self.value(self.root)
+        self.heap.value(self.root)
     }
 
     /// Bytes from the start to the end of the pickle; further ones may follow in the same file.
     pub fn end(&self) -> usize {
         self.end
     }
+}
+
+/// Reads the pickle at the start of a stream, however large, and hands the entries of its dict to `visitor` one by one. `path` is
+/// named in errors. `limits` hold for one entry; by default a pickle of any length takes some 700 MB at most.
+///
+/// # Errors
+/// Those of [`Pickle::read`], those of the stream, and those of the visitor.
+pub fn read_entries(path: &Path, reader: impl BufRead, limits: Limits, visitor: &mut dyn Visitor) -> Result<()> {
+    let entries = Entries::new(visitor, limits);
+    let mut machine = Machine::new(Stream::new(reader), limits.opcodes, Some(entries));
+    let Err(fault) = machine.run() else { return Ok(()) };
+    Err(entries::ended(machine, fault, |fault| {
+        Error::data(path, fault.expected, format!("{} (byte {} of the pickle)", fault.found, fault.at), fault.remedy)
+    }))
 }

@@ -1,8 +1,10 @@
 //! The values of a pickle, and the views through which they are read.
 
 use super::globals::Global;
-use super::Pickle;
+use super::memo::MOST_TEXTS;
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 /// A value on the machine's stack or in a container. Containers and text that had to be converted are objects, referred to
 /// by number: a value that stands in several places is stored once.
@@ -16,11 +18,103 @@ pub(super) enum Slot<'a> {
     Bytes(&'a [u8]),
     Str(&'a str),
     Global(Global),
+    /// A text of [`Heap::texts`].
+    Text(u16),
+    /// The element type of an entry that was let go.
+    Dtype(Dtype),
+    /// A value of an entry that was let go.
+    Forgotten,
     Object(u32),
+}
+
+impl Slot<'_> {
+    /// Both are the same small value.
+    pub fn same(&self, other: &Slot) -> bool {
+        match (self, other) {
+            (Slot::None, Slot::None) | (Slot::Forgotten, Slot::Forgotten) => true,
+            (Slot::Bool(a), Slot::Bool(b)) => a == b,
+            (Slot::Int(a), Slot::Int(b)) => a == b,
+            (Slot::Float(a), Slot::Float(b)) => a.to_bits() == b.to_bits(),
+            (Slot::Global(a), Slot::Global(b)) => a == b,
+            (Slot::Dtype(a), Slot::Dtype(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// The longest text that is kept by its content, in bytes: longer than an architecture string.
+const LONGEST_KEPT: usize = 128;
+
+/// Where values live.
+#[derive(Default)]
+pub(super) struct Heap<'a> {
+    pub objects: Vec<Object<'a>>,
+    /// Short texts of a stream, each once.
+    texts: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, u16>,
+}
+
+impl<'a> Heap<'a> {
+    /// A slot for text that has to be copied. Keys and names come again and again, so they are kept once; a text of other characters
+    /// than ASCII's printable ones is none (bytes may be written as text).
+    pub fn copied(&mut self, text: &str) -> Slot<'a> {
+        if let Some(number) = self.numbers.get(text) {
+            return Slot::Text(*number);
+        }
+        let keepable = text.len() <= LONGEST_KEPT && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        match u16::try_from(self.texts.len()) {
+            Ok(number) if keepable && self.texts.len() < MOST_TEXTS => {
+                let text: Rc<str> = text.into();
+                self.texts.push(Rc::clone(&text));
+                self.numbers.insert(text, number);
+                Slot::Text(number)
+            }
+            _ => self.add(Object::Str(text.into())),
+        }
+    }
+
+    /// A slot for a new object.
+    pub fn add(&mut self, object: Object<'a>) -> Slot<'a> {
+        // Every opcode makes one object at most, and opcodes are counted in 32 bits.
+        let number = self.objects.len() as u32;
+        self.objects.push(object);
+        Slot::Object(number)
+    }
+
+    pub fn object(&self, slot: Slot<'a>) -> Option<&Object<'a>> {
+        let Slot::Object(number) = slot else { return None };
+        self.objects.get(number as usize)
+    }
+
+    /// The text of a slot that is a string, or bytes that are UTF-8.
+    pub fn text(&self, slot: Slot<'a>) -> Option<&str> {
+        match slot {
+            Slot::Str(text) => Some(text),
+            Slot::Text(number) => self.texts.get(usize::from(number)).map(|text| &**text),
+            Slot::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            slot => match self.object(slot)? {
+                Object::Str(text) => Some(text),
+                Object::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+                _ => None,
+            },
+        }
+    }
+
+    /// The bytes of a slot that is bytes.
+    pub fn bytes(&self, slot: Slot<'a>) -> Option<&[u8]> {
+        match slot {
+            Slot::Bytes(bytes) => Some(bytes),
+            slot => match self.object(slot)? {
+                Object::Bytes(bytes) => Some(bytes),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// What a [`Slot::Object`] refers to.
 pub(super) enum Object<'a> {
+    Long(Box<[u8]>),
     Bytes(Box<[u8]>),
     Str(Box<str>),
     List(Vec<Slot<'a>>),
@@ -136,6 +230,8 @@ pub enum Value<'p> {
     Dtype(Dtype),
     /// One of the names that the reader knows, by itself: nothing was made of it.
     Name(&'static str),
+    /// A value of an earlier entry of a stream, which is not kept.
+    Forgotten,
 }
 
 impl<'p> Value<'p> {
@@ -155,6 +251,7 @@ impl<'p> Value<'p> {
             Value::Array(_) => "a numpy array",
             Value::Dtype(_) => "a numpy type",
             Value::Name(_) => "a name",
+            Value::Forgotten => "a value of an earlier entry, which is not kept",
         }
     }
 
@@ -212,7 +309,7 @@ impl<'p> Value<'p> {
 /// The items of a list, tuple or set.
 #[derive(Clone, Copy)]
 pub struct Sequence<'p> {
-    pickle: &'p Pickle<'p>,
+    heap: &'p Heap<'p>,
     slots: &'p [Slot<'p>],
 }
 
@@ -229,12 +326,12 @@ impl<'p> Sequence<'p> {
 
     /// Item `i`, counted from 0.
     pub fn get(self, i: usize) -> Option<Value<'p>> {
-        self.slots.get(i).map(|&slot| self.pickle.value(slot))
+        self.slots.get(i).map(|&slot| self.heap.value(slot))
     }
 
     /// The items in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Value<'p>> {
-        self.slots.iter().map(move |&slot| self.pickle.value(slot))
+        self.slots.iter().map(move |&slot| self.heap.value(slot))
     }
 }
 
@@ -247,7 +344,7 @@ impl fmt::Debug for Sequence<'_> {
 /// The entries of a dict.
 #[derive(Clone, Copy)]
 pub struct Dict<'p> {
-    pickle: &'p Pickle<'p>,
+    heap: &'p Heap<'p>,
     entries: &'p [(Slot<'p>, Slot<'p>)],
 }
 
@@ -274,7 +371,7 @@ impl<'p> Dict<'p> {
 
     /// Keys and values in the order of the file.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = (Value<'p>, Value<'p>)> + ExactSizeIterator {
-        self.entries.iter().map(move |&(key, value)| (self.pickle.value(key), self.pickle.value(value)))
+        self.entries.iter().map(move |&(key, value)| (self.heap.value(key), self.heap.value(value)))
     }
 }
 
@@ -330,7 +427,7 @@ impl fmt::Debug for Array<'_> {
     }
 }
 
-impl Pickle<'_> {
+impl Heap<'_> {
     pub(super) fn value<'p>(&'p self, slot: Slot<'p>) -> Value<'p> {
         match slot {
             Slot::None => Value::None,
@@ -341,20 +438,25 @@ impl Pickle<'_> {
             Slot::Bytes(value) => Value::Bytes(value),
             Slot::Str(value) => Value::Str(value),
             Slot::Global(global) => Value::Name(global.name()),
-            // Numbers of objects come from the machine that made them: every one exists.
-            Slot::Object(number) => self.objects.get(number as usize).map_or(Value::None, |object| self.view(object)),
+            Slot::Text(number) => self.texts.get(usize::from(number)).map_or(Value::Forgotten, |text| Value::Str(text)),
+            Slot::Dtype(dtype) => Value::Dtype(dtype),
+            Slot::Forgotten => Value::Forgotten,
+            Slot::Object(number) => {
+                self.objects.get(number as usize).map_or(Value::Forgotten, |object| self.view(object))
+            }
         }
     }
 
     fn view<'p>(&'p self, object: &'p Object<'p>) -> Value<'p> {
-        let sequence = |slots| Sequence { pickle: self, slots };
+        let sequence = |slots| Sequence { heap: self, slots };
         match object {
+            Object::Long(bytes) => Value::Long(bytes),
             Object::Bytes(bytes) => Value::Bytes(bytes),
             Object::Str(text) => Value::Str(text),
             Object::List(items) => Value::List(sequence(items)),
             Object::Tuple(items) => Value::Tuple(sequence(items)),
             Object::Set(items) => Value::Set(sequence(items)),
-            Object::Dict(entries) => Value::Dict(Dict { pickle: self, entries }),
+            Object::Dict(entries) => Value::Dict(Dict { heap: self, entries }),
             Object::Dtype(dtype) => Value::Dtype(*dtype),
             Object::Array(object) => {
                 let bytes = match self.value(object.data) {

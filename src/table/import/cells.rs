@@ -22,9 +22,29 @@ pub(super) struct Reading {
 #[derive(Clone, Debug)]
 pub(super) struct CellValues {
     pub cell: Cell,
+    /// Epochs of the longest schedule.
+    pub epochs: i64,
     pub readings: Vec<Reading>,
     /// What is not known though the source has a part of it.
     pub lacks: Vec<String>,
+}
+
+impl CellValues {
+    /// Both schedules of a cell. Costs, which both have, are those of the longer one.
+    pub fn with(self, path: &Path, other: CellValues) -> Result<CellValues> {
+        if self.cell != other.cell {
+            let found = format!("{} and {}", self.cell, other.cell);
+            return Err(Error::data(path, "one cell in all schedules", found, "Get the file again."));
+        }
+        let (mut longer, shorter) = if other.epochs > self.epochs { (other, self) } else { (self, other) };
+        let is_new = |reading: &Reading| longer.readings.iter().all(|known| known.column != reading.column);
+        let more: Vec<Reading> = shorter.readings.into_iter().filter(is_new).collect();
+        longer.readings.extend(more);
+        longer.lacks.extend(shorter.lacks);
+        longer.lacks.sort();
+        longer.lacks.dedup();
+        Ok(longer)
+    }
 }
 
 /// Values by column and cell.
@@ -46,7 +66,7 @@ impl<'a> Cells<'a> {
     ///
     /// # Errors
     /// [`Error::Data`] for a value that cannot be meant, and for one that is there already.
-    pub fn add(&mut self, CellValues { cell, readings, lacks }: CellValues) -> Result<()> {
+    pub fn add(&mut self, CellValues { cell, readings, lacks, .. }: CellValues) -> Result<()> {
         let index = cell.index();
         for Reading { column, value, seeds } in readings {
             let place = COLUMNS.iter().position(|info| info.name == column);

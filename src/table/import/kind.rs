@@ -27,6 +27,8 @@ pub enum Kind {
     TorchLegacy,
     /// A plain pickle: NASLib.
     Pickle,
+    /// A pickle packed by gzip.
+    Gzip,
     /// JSON, also packed by gzip: NASLib's scores.
     Json,
 }
@@ -41,9 +43,11 @@ impl Kind {
         if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
             return in_folder(path);
         }
+        let mut packed = false;
         let mut start = begin(&mut File::open(path).map_err(unreadable)?).map_err(unreadable)?;
         if start.starts_with(&[0x1f, 0x8b]) {
             let file = BufReader::new(File::open(path).map_err(unreadable)?);
+            packed = true;
             // What gzip cannot unpack is told by who reads it.
             start = begin(&mut MultiGzDecoder::new(file)).unwrap_or_default();
         }
@@ -51,7 +55,8 @@ impl Kind {
         Ok(match start.as_slice() {
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Kind::Bzip2,
             [b'P', b'K', 3, 4, ..] => Kind::TorchZip,
-            start if start.starts_with(TORCH_MAGIC) => Kind::TorchLegacy,
+            start if start.starts_with(TORCH_MAGIC) && !packed => Kind::TorchLegacy,
+            [0x80, 1..=5, ..] if packed => Kind::Gzip,
             [0x80, 1..=5, ..] => Kind::Pickle,
             // A header's length in eight bytes, then the header.
             [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Kind::Compact,
@@ -68,7 +73,7 @@ impl Kind {
             Kind::NatsFolder => "a folder of NATS-Bench",
             Kind::Bzip2 => "a file packed by bzip2, as NATS-Bench's are",
             Kind::TorchZip | Kind::TorchLegacy => "a file of torch, as NAS-Bench-201's are",
-            Kind::Pickle => "a pickle",
+            Kind::Pickle | Kind::Gzip => "a pickle",
             Kind::Json => "JSON",
         }
     }

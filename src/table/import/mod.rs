@@ -7,14 +7,16 @@
 mod cells;
 mod folder;
 mod kind;
+mod naslib;
 mod nats;
+mod pickled;
 
 pub use kind::Kind;
 
 use super::accuracies::Accuracies;
 use super::compact;
 use crate::backend::Watch;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::path::Path;
 
 /// What an import gave.
@@ -38,6 +40,9 @@ pub fn import(path: &Path, watch: &dyn Watch) -> Result<Imported> {
         Kind::Csv => Accuracies::open_csv(path).map(whole),
         Kind::Compact => compact::open(path).map(whole),
         Kind::NatsFolder => folder::read(path, watch)?.table("NATS-Bench folder"),
-        _ => Err(Error::data(path, "a source of a table", kind.describe(), "Give another file.")),
+        Kind::Json => naslib::scores(path, watch),
+        Kind::Bzip2 | Kind::TorchZip | Kind::TorchLegacy | Kind::Pickle | Kind::Gzip => {
+            pickled::read(path, kind, watch)
+        }
     }
 }

@@ -40,28 +40,33 @@ const COSTS: [(&str, &str, Option<[&str; 2]>); 4] = [
 
 /// The values of a cell: `schedules` holds what [`SCHEDULES`] names. `index` is the one that the source gives it.
 pub(super) fn cell(path: &Path, index: Option<i64>, schedules: Dict) -> Result<CellValues> {
-    let mut readings = BTreeMap::new();
-    let mut known: Option<Cell> = None;
-    let mut lacks = Vec::new();
-    for (key, epochs) in SCHEDULES {
-        let Some(state) = schedules.get(key) else { continue };
-        let state = Part { path, name: format!("schedule {key}") }.dict(state)?;
-        let cell = cell_of(path, state, index)?;
-        if known.is_some_and(|other| other != cell) {
-            return Err(Error::data(path, "one cell in all schedules", format!("{cell} in {key}"), REMEDY));
-        }
-        known = Some(cell);
-        let at = Schedule { path, cell, epochs, results: state.get("all_results"), seeds: state.get("dataset_seed") };
-        for reading in at.readings(&mut lacks)? {
-            // Costs are those of the longer schedule, which stands later.
-            readings.insert(reading.column.clone(), reading);
-        }
+    let mut values: Option<CellValues> = None;
+    for (key, state) in schedules.iter() {
+        let Some(key) = key.as_text() else { continue };
+        let more = schedule(path, index, key, state)?;
+        values = Some(match values {
+            Some(values) => values.with(path, more)?,
+            None => more,
+        });
     }
-    let Some(cell) = known else {
-        let expected = format!("one of the keys {}", SCHEDULES.map(|(key, _)| key).join(", "));
-        return Err(Error::data(path, expected, "none", REMEDY));
+    values.ok_or_else(|| Error::data(path, format!("one of the keys {}", keys()), "none", REMEDY))
+}
+
+fn keys() -> String {
+    SCHEDULES.map(|(key, _)| key).join(", ")
+}
+
+/// The values of a cell after one schedule.
+pub(super) fn schedule(path: &Path, index: Option<i64>, key: &str, state: Value) -> Result<CellValues> {
+    let state = Part { path, name: format!("schedule {key}") }.dict(state)?;
+    let cell = cell_of(path, state, index)?;
+    let Some((_, epochs)) = SCHEDULES.into_iter().find(|(known, _)| *known == key) else {
+        return Err(Error::data(path, format!("the schedules {}", keys()), format!("{key:?}"), REMEDY));
     };
-    Ok(CellValues { cell, readings: readings.into_values().collect(), lacks })
+    let mut lacks = Vec::new();
+    let at = Schedule { path, cell, epochs, results: state.get("all_results"), seeds: state.get("dataset_seed") };
+    let readings = at.readings(&mut lacks)?;
+    Ok(CellValues { cell, epochs, readings, lacks })
 }
 
 /// The cell of a schedule's state, which names it twice.
