@@ -201,16 +201,16 @@ impl CorrelateArguments {
         self.measures.iter().try_for_each(|name| scores.column(name).map(drop))?;
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
         let columns = self.columns.names(&accuracies, scores.dataset())?;
-        let known = |name: &String, place: usize| {
-            accuracies.column(name).is_some_and(|c| c.get(place).is_some_and(|v| !v.is_nan()))
+        let known = |name: &String| {
+            let values = accuracies.column(name).unwrap_or_default();
+            scores.cells().iter().filter(|cell| values.get(cell.index()).is_some_and(|value| !value.is_nan())).count()
         };
-        let most =
-            columns.iter().map(|name| scores.cells().iter().filter(|cell| known(name, cell.index())).count()).max();
-        if most.unwrap_or(0) < 2 {
+        let most = columns.iter().map(known).max().unwrap_or(0);
+        if most < 2 {
             return Err(Error::options(
-                format!("The accuracies ({})", accuracies.source()),
+                "The accuracies",
                 "those of at least two of the cells that are scored",
-                most.unwrap_or(0).to_string(),
+                format!("{most}: {}", accuracies.source()),
                 "Give a table that has them with --table FILE, or name its columns with --column.",
             ));
         }

@@ -143,7 +143,13 @@ impl CorrelateReport<'_> {
 
     fn notes(&self) -> Vec<(&'static str, String)> {
         let mut notes = scores_notes(self.files, self.scores);
-        notes.push(("accuracies", self.accuracies.source().to_string()));
+        let cells = self.scores.cells().len();
+        let known = self.rows.iter().filter(|row| row.population == Population::All).map(|row| row.correlation.n).max();
+        let few = known.filter(|known| *known < cells).map_or_else(String::new, |known| {
+            let [known, cells] = [known, cells].map(|n| number::grouped(n as u64));
+            format!("\nknown of {known} of the {cells} cells; --table FILE names a table that knows more")
+        });
+        notes.push(("accuracies", format!("{}{few}", self.accuracies.source())));
         if self.rows.iter().any(|row| row.population == Population::Unique) {
             notes.push(("unique", "of each isomorphism class the cell of lowest index".to_string()));
         }
@@ -183,6 +189,7 @@ pub(super) fn opening(command: &str, files: &[String], scores: &ScoreSet) -> Map
         ("dataset", scores.dataset().map(|dataset| dataset.name()).into()),
         ("cells", Value::from(scores.cells().len())),
         ("cells_left_out", Value::from(scores.left_out())),
+        ("averaged", scores.averaged().iter().map(|(name, files)| json!({"name": name, "files": files})).collect()),
     ])
 }
 
@@ -199,6 +206,10 @@ pub(super) fn scores_notes(files: &[String], scores: &ScoreSet) -> Vec<(&'static
     };
     if scores.left_out() > 0 {
         text.push_str(&format!("\n{} cells of some of them alone are left out", count(scores.left_out())));
+    }
+    for (name, files) in scores.averaged() {
+        let files: Vec<String> = files.iter().map(|file| format!("[{file}]")).collect();
+        text.push_str(&format!("\n{name} is the mean of {}", files.join(", ")));
     }
     let mut notes = vec![("scores", text)];
     if let Some(dataset) = scores.dataset() {

@@ -28,6 +28,7 @@ pub struct ScoreSet {
     columns: Vec<ScoreColumn>,
     dataset: Option<Dataset>,
     left_out: usize,
+    averaged: Vec<(String, Vec<usize>)>,
 }
 
 impl ScoreSet {
@@ -50,7 +51,7 @@ impl ScoreSet {
             return Err(Error::options("The score files", "a cell that all of them have", found, remedy));
         }
         let left_out = every.len() - cells.len();
-        let mut set = ScoreSet { cells, columns: Vec::new(), dataset, left_out };
+        let mut set = ScoreSet { cells, columns: Vec::new(), dataset, left_out, averaged: Vec::new() };
 
         let mut named: Vec<(&ScoreColumn, Vec<usize>)> = Vec::new();
         for (i, file) in files.iter().enumerate() {
@@ -73,6 +74,7 @@ impl ScoreSet {
                     };
                     let values = (0..set.cells.len()).map(mean).collect();
                     set.columns.push(ScoreColumn { values, ..column.clone() });
+                    set.averaged.push((column.name.clone(), at.iter().map(|i| i + 1).collect()));
                     set.columns.extend(singles.into_iter().zip(&at).map(|(single, i)| {
                         let name = format!("{}[{}]", column.name, i + 1);
                         ScoreColumn { name, ..single }
@@ -119,6 +121,11 @@ impl ScoreSet {
     /// How many cells are left out, as some of the files do not have them.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// The columns that are means, each with the places of its files in the list, from 1.
+    pub fn averaged(&self) -> &[(String, Vec<usize>)] {
+        &self.averaged
     }
 
     /// The column of a name; of measures both spellings are understood.
