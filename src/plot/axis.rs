@@ -46,8 +46,7 @@ impl Axis {
     /// An axis around these values, of which only those that [`Axis::shows`] would show count; `bounds` precede them.
     pub fn around(title: &str, values: impl IntoIterator<Item = f64>, log: bool, bounds: Bounds) -> Axis {
         let drawable = |v: &f64| v.abs() <= MOST && (!log || *v > 0.0);
-        let inside =
-            |v: &f64| bounds.low.is_none_or(|low| *v >= low) && bounds.high.is_none_or(|high| *v <= high);
+        let inside = |v: &f64| bounds.low.is_none_or(|low| *v >= low) && bounds.high.is_none_or(|high| *v <= high);
         let (min, max) = values
             .into_iter()
             .filter(|v| drawable(v) && inside(v))
@@ -73,7 +72,10 @@ impl Axis {
 
     /// Whether a value has a place on the axis.
     pub fn shows(&self, value: f64) -> bool {
-        !self.empty && (self.range.0..=self.range.1).contains(&value) && value.abs() <= MOST && (!self.log || value > 0.0)
+        !self.empty
+            && (self.range.0..=self.range.1).contains(&value)
+            && value.abs() <= MOST
+            && (!self.log || value > 0.0)
     }
 
     /// Where a value stands: 0 at the begin, 1 at the end.
@@ -127,8 +129,8 @@ fn linear(low: f64, high: f64, most: usize) -> Ticks {
         _ => 0,
     };
     let decimals = (f64::from(exponent) - step.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
-    // A power of ten below the least normal number cannot be divided by.
-    let label = |v: f64| number(v / 10f64.powi(exponent), decimals);
+    let commas = exponent == 0 && largest >= 1e4;
+    let label = |v: f64| number(v / 10f64.powi(exponent), decimals, commas);
     Ticks { marks: values.iter().map(|v| (*v, label(*v))).collect(), exponent }
 }
 
@@ -141,8 +143,9 @@ fn decades(low: f64, high: f64, most: usize) -> Ticks {
         values = finer.filter(|(_, v)| (low..=high).contains(v)).collect();
     }
     let plain = values.iter().all(|(k, _)| (-3..6).contains(k));
+    let commas = values.iter().any(|(_, v)| *v >= 1e4);
     let label = |k: i32, v: f64| match plain {
-        true => number(v, (-k).max(0) as usize),
+        true => number(v, (-k).max(0) as usize, commas),
         false => match (v / 10f64.powi(k)).round() {
             1.0 => power(k),
             m => format!("{m}·{}", power(k)),
@@ -160,14 +163,14 @@ pub fn power(k: i32) -> String {
     std::iter::once("10".to_string()).chain(k.to_string().chars().map(|c| digit(c).to_string())).collect()
 }
 
-/// A number with so many decimals, a true minus sign, and commas between thousands from 10,000 on.
-pub fn number(v: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", v.abs());
+/// A number with so many decimals and a true minus sign; whole ones with commas between thousands, if asked for.
+pub fn number(v: f64, decimals: usize, commas: bool) -> String {
+    let text = match decimals {
+        0 if commas && v.abs() < 1e15 => grouped(v.abs().round() as u64),
+        _ => format!("{:.decimals$}", v.abs()),
+    };
     let sign = if v < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "−" } else { "" };
-    match decimals {
-        0 if v.abs() >= 1e4 && v.abs() < 1e15 => format!("{sign}{}", grouped(v.abs().round() as u64)),
-        _ => format!("{sign}{text}"),
-    }
+    format!("{sign}{text}")
 }
 
 /// An axis together with its ticks, as plotters wants to see them.
@@ -230,6 +233,8 @@ mod tests {
         assert_eq!(labels(&[-0.1, 0.42], false, 6).0, ["−0.1", "0.0", "0.1", "0.2", "0.3", "0.4"]);
         assert_eq!(labels(&[13e3, 4.2e6], false, 5), (["0", "1", "2", "3", "4"].map(String::from).to_vec(), 6));
         assert_eq!(labels(&[0.0, 45e3], false, 5).0, ["0", "10,000", "20,000", "30,000", "40,000"]);
+        assert_eq!(labels(&[0.0, 12e3], false, 3).0, ["0", "5,000", "10,000"]);
+        assert_eq!(labels(&[0.0, 2e3], false, 4).0, ["0", "500", "1000", "1500", "2000"]);
         assert_eq!(labels(&[0.0, 2e-5], false, 4), (["0", "5", "10", "15", "20"].map(String::from).to_vec(), -6));
     }
 
@@ -284,7 +289,9 @@ mod tests {
 
     #[test]
     fn numbers_and_powers() {
-        assert_eq!([number(-0.04, 1), number(-12345.0, 0), number(1e18, 0)], ["0.0", "−12,345", "1000000000000000000"]);
+        let texts =
+            [number(-0.04, 1, false), number(-12345.0, 0, true), number(12345.0, 0, false), number(1234.5, 1, true)];
+        assert_eq!(texts, ["0.0", "−12,345", "12345", "1234.5"]);
         assert_eq!([power(-3), power(12)], ["10⁻³", "10¹²"]);
     }
 }

@@ -5,14 +5,15 @@ use super::draw::failed;
 use super::panel::Frame;
 use super::picture::{Bar, Ink, Mark, Shade};
 use crate::error::Result;
-use plotters::prelude::{Circle, Color, ColorMap, DrawingBackend, Rectangle, RGBColor, ViridisRGB};
+use plotters::prelude::{Circle, Color, ColorMap, DrawingBackend, RGBColor, Rectangle, ViridisRGB};
 use std::collections::BTreeMap;
 
 /// With more points than this, squares are drawn: points would hide each other, and a file of them is large.
 pub const SINGLE: usize = 2000;
 
-/// The side of a square, in units.
-const SQUARE: f64 = 3.0;
+/// The side of a square, in units: small ones, and larger ones where only [`FEW`] small ones have cells and hardly show.
+const SQUARES: [f64; 2] = [2.0, 4.0];
+const FEW: usize = 1000;
 
 /// The colour of a share from 0, dark, to 1.
 pub fn colour(share: f64) -> RGBColor {
@@ -60,16 +61,10 @@ pub fn draw<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], shade: &Sh
 }
 
 fn squares<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], shade: &Shade) -> Result<Option<Bar>> {
-    let side = (SQUARE * frame.unit).round().max(1.0) as i32;
-    // Count of points and sum of their values, by square; in an order that is the same at each drawing.
-    let mut squares: BTreeMap<(i32, i32), (u32, f64)> = BTreeMap::new();
-    for (i, (x, y)) in frame.visible(points) {
-        let square = squares.entry((y / side, x / side)).or_default();
-        square.0 += 1;
-        if let Shade::Values { of, .. } = shade {
-            square.1 += of.get(i).copied().unwrap_or(0.0);
-        }
-    }
+    let fine = binned(frame, points, shade, SQUARES[0]);
+    let (squares, side) = if fine.0.len() < FEW { binned(frame, points, shade, SQUARES[1]) } else { fine };
+    // A little over the next square, lest a seam show between two where a viewer scales the picture.
+    let over = side + (0.15 * frame.unit).round() as i32;
     let most = squares.values().map(|(count, _)| *count).max().unwrap_or(0).max(2);
     let share = |count: u32| f64::from(count).ln() / f64::from(most).ln();
     for ((row, column), (count, sum)) in squares {
@@ -78,7 +73,7 @@ fn squares<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], shade: &Sha
             Shade::Values { .. } => sum / f64::from(count),
         };
         let corner = (column * side, row * side);
-        let square = Rectangle::new([corner, (corner.0 + side, corner.1 + side)], colour(tone).filled());
+        let square = Rectangle::new([corner, (corner.0 + over, corner.1 + over)], colour(tone).filled());
         frame.area.draw(&square).map_err(failed)?;
     }
     Ok(Some(match shade {
@@ -87,11 +82,27 @@ fn squares<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], shade: &Sha
     }))
 }
 
+/// Count of points and sum of their values, by row and column of the square; and the side of a square in pixels.
+type Binned = (BTreeMap<(i32, i32), (u32, f64)>, i32);
+
+fn binned<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], shade: &Shade, units: f64) -> Binned {
+    let side = (units * frame.unit).round().max(1.0) as i32;
+    let mut squares = BTreeMap::new();
+    for (i, (x, y)) in frame.visible(points) {
+        let square: &mut (u32, f64) = squares.entry((y / side, x / side)).or_default();
+        square.0 += 1;
+        if let Shade::Values { of, .. } = shade {
+            square.1 += of.get(i).copied().unwrap_or(0.0);
+        }
+    }
+    (squares, side)
+}
+
 /// Round counts up to `most` on a logarithmic scale.
 fn counts(most: u32) -> Vec<(f64, String)> {
     let top = f64::from(most).ln();
     let round = (0..10).flat_map(|k| [1u64, 2, 5].map(|m| m * 10u64.pow(k)));
-    let ticks = round.take_while(|n| *n <= u64::from(most)).map(|n| ((n as f64).ln() / top, number(n as f64, 0)));
+    let ticks = round.take_while(|n| *n <= u64::from(most)).map(|n| ((n as f64).ln() / top, number(n as f64, 0, true)));
     ticks.collect()
 }
 

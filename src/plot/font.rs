@@ -28,13 +28,15 @@ pub struct Type {
     pub em: f64,
     pub bold: bool,
     pub colour: RGBColor,
+    /// How far below its place the surface must be told to set a text, in em.
+    pub lower: f64,
 }
 
 impl Type {
     fn font(&self) -> FontDesc<'static> {
         let style = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
-        // plotters counts ascent and descent into the size of a font.
-        FontDesc::new(FontFamily::SansSerif, self.em * 1.2, style)
+        // The size of a font in plotters counts what rises above and falls below the em square: 1.24 em, as its SVG files take it.
+        FontDesc::new(FontFamily::SansSerif, self.em * 1.24, style)
     }
 
     pub fn style(&self, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
@@ -90,7 +92,13 @@ impl Type {
 
 /// A name as a picture can show it: one line, without characters that SVG forbids, not endless.
 pub fn spoken(text: &str) -> String {
-    let shown = |c: char| if c.is_control() || ('\u{fdd0}'..='\u{fdef}').contains(&c) || c as u32 & 0xfffe == 0xfffe { ' ' } else { c };
+    let shown = |c: char| {
+        if c.is_control() || ('\u{fdd0}'..='\u{fdef}').contains(&c) || c as u32 & 0xfffe == 0xfffe {
+            ' '
+        } else {
+            c
+        }
+    };
     let clean: String = text.chars().map(shown).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
     match clean.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &clean[..end]),
@@ -103,7 +111,7 @@ mod tests {
     use super::*;
     use plotters::style::BLACK;
 
-    const PLAIN: Type = Type { em: 12.0, bold: false, colour: BLACK };
+    const PLAIN: Type = Type { em: 12.0, bold: false, colour: BLACK, lower: 0.0 };
 
     #[test]
     fn texts_are_measured_cut_and_broken_by_the_font() {

@@ -37,7 +37,7 @@ pub fn losses(trainings: &[Losses], fit: SlopeFit, task: &str) -> Picture {
         if !few {
             continue;
         }
-        let told = slope.map_or_else(|| "diverged".to_string(), |slope| number(slope, 3));
+        let told = slope.map_or_else(|| "diverged".to_string(), |slope| number(slope, 3, false));
         legend.push((format!("cell {}: {told}", training.cell.index()), ink));
         if let Some(points) = slope.and_then(|slope| line(&training.losses, slope, fit)) {
             lines.push(Mark::Curve { points, ink, dashed: true, dots: false });
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn few_cells_have_a_legend_and_many_a_scale() {
-        let few = losses(&[training(5, &[3.0, 2.0, 1.5]), training(7, &[3.0, f64::NAN, 1.0])], SlopeFit::Reference, "x");
+        let few =
+            losses(&[training(5, &[3.0, 2.0, 1.5]), training(7, &[3.0, f64::NAN, 1.0])], SlopeFit::Reference, "x");
         let panel = &few.panels[0];
         let names: Vec<&str> = panel.legend.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["cell 5: 0.500", "cell 7: diverged"]);

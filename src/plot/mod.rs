@@ -20,8 +20,8 @@ mod values;
 
 pub use axis::{Axis, Bounds};
 pub use losses::{losses, Losses};
+pub use picture::{Bar, Ink, Mark, Panel, Picture, Shade, Size};
 pub use scatter::{Colouring, Scatter};
 pub use trajectory::{Cost, Gain, Trajectories};
 pub use utopian::utopian;
 pub use values::Values;
-pub use picture::{Bar, Ink, Mark, Panel, Picture, Shade, Size};

@@ -2,12 +2,14 @@
 
 use super::axis::{Axis, Ruled};
 use super::cells;
-use super::draw::{failed, text, Area, DARK, GREY, PALE};
+use super::draw::{failed, text, Area, Pen, DARK, GREY, PALE};
 use super::font::{spoken, Type};
 use super::picture::{Bar, Ink, Mark, Panel};
 use crate::error::Result;
 use plotters::element::DashedPathElement;
-use plotters::prelude::{ChartBuilder, Circle, Color, DrawingBackend, PathElement, Polygon, Rectangle, ShapeStyle, TRANSPARENT};
+use plotters::prelude::{
+    ChartBuilder, Circle, Color, DrawingBackend, PathElement, Polygon, Rectangle, ShapeStyle, TRANSPARENT,
+};
 use plotters::style::text_anchor::{HPos, VPos};
 
 /// Units of: a line of a panel's title; one of its figures; the ticks' labels and title below; the column of a colour scale.
@@ -43,8 +45,9 @@ impl<B: DrawingBackend> Frame<'_, B> {
 }
 
 /// Draws a panel over the whole area.
-pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, unit: f64) -> Result<()> {
-    let label = Type { em: 11.0 * unit, bold: false, colour: DARK };
+pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, pen: Pen) -> Result<()> {
+    let unit = pen.unit;
+    let label = pen.letters(11.0, false, DARK);
     let (width, height) = area.dim_in_pixel();
     let (width, height) = (f64::from(width), f64::from(height));
     let above = [(&panel.title, TITLE), (&panel.facts, FACTS)];
@@ -57,18 +60,19 @@ pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, unit: f64) -> Resu
     let up = height - above - BELOW * unit;
     let y = Ruled { axis: panel.y.clone(), ticks: panel.y.ticks((up / (42.0 * unit)) as usize) };
     let widest = y.ticks.marks.iter().map(|(_, text)| label.width(text)).fold(0.0, f64::max);
-    let beside = widest + 30.0 * unit;
+    // Whole units: squares of density then lie on whole pixels.
+    let beside = ((widest / unit).ceil() + 30.0) * unit;
     let x = ruled(&panel.x, width - beside - right, label, unit);
 
     let left = (HPos::Left, VPos::Top);
-    let heading = Type { em: 12.5 * unit, bold: true, colour: DARK };
-    let facts = Type { em: 11.0 * unit, bold: false, colour: GREY };
+    let heading = pen.letters(12.5, true, DARK);
+    let facts = pen.letters(11.0, false, GREY);
     let mut line = 0.0;
     for (content, kind, step) in [(&panel.title, heading, TITLE), (&panel.facts, facts, FACTS)] {
         if !content.is_empty() {
-            let room = width - beside;
+            let room = width - 8.0 * unit;
             let kind = kind.fitted(content, room);
-            text(area, &kind.cut(content, room), kind, (beside, line), left)?;
+            text(area, &kind.cut(content, room), kind, (0.0, line), left)?;
             line += step * unit;
         }
     }
@@ -91,6 +95,7 @@ pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, unit: f64) -> Resu
         .bold_line_style(stroke(&|| PALE.into()))
         .axis_style(stroke(&|| GREY.into()))
         .set_all_tick_mark_size((4.0 * unit) as i32)
+        .y_label_offset((label.lower * label.em) as i32)
         .label_style(label.style(HPos::Center, VPos::Center))
         .draw()
         .map_err(failed)?;
@@ -98,11 +103,7 @@ pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, unit: f64) -> Resu
     let bottom = (HPos::Center, VPos::Bottom);
     let middle = (beside + (width - beside - right) / 2.0, above + up / 2.0);
     text(area, &x_title, x_type, (middle.0, height - 2.0 * unit), bottom)?;
-    let sideways = plotters::prelude::Text::new(
-        y_title,
-        (0, middle.1 as i32),
-        y_type.upwards(HPos::Center, VPos::Top),
-    );
+    let sideways = plotters::prelude::Text::new(y_title, (0, middle.1 as i32), y_type.upwards(HPos::Center, VPos::Top));
     area.draw(&sideways).map_err(failed)?;
 
     let frame = Frame { area: chart.plotting_area().strip_coord_spec(), x: &panel.x, y: &panel.y, unit };
@@ -142,13 +143,7 @@ fn style(ink: Ink, alpha: f64, width: f64) -> ShapeStyle {
     ShapeStyle { color: ink.rgb().mix(alpha), filled: true, stroke_width: width.round().max(1.0) as u32 }
 }
 
-fn curve<B: DrawingBackend>(
-    frame: &Frame<B>,
-    points: &[[f64; 2]],
-    ink: Ink,
-    dashed: bool,
-    dots: bool,
-) -> Result<()> {
+fn curve<B: DrawingBackend>(frame: &Frame<B>, points: &[[f64; 2]], ink: Ink, dashed: bool, dots: bool) -> Result<()> {
     let unit = frame.unit;
     let pixels: Vec<(i32, i32)> = frame.visible(points).map(|(_, pixel)| pixel).collect();
     if pixels.len() > 1 {
@@ -193,9 +188,11 @@ fn scale<B: DrawingBackend>(
     let (begin, end) = (top + 20.0 * unit, top + up);
     let at = |share: f64| end - share * (end - begin);
     const BANDS: i32 = 64;
+    let end_of_scale = at(1.0);
     for i in 0..BANDS {
         let (low, high) = (f64::from(i) / f64::from(BANDS), f64::from(i + 1) / f64::from(BANDS));
-        let corners = [(x as i32, at(high) as i32), ((x + wide) as i32, at(low) as i32)];
+        // Each up to the end, so that no seam shows between two.
+        let corners = [(x as i32, end_of_scale as i32), ((x + wide) as i32, at(low) as i32)];
         area.draw(&Rectangle::new(corners, cells::colour((low + high) / 2.0).filled())).map_err(failed)?;
     }
     let small = Type { em: 0.92 * label.em, ..label };
@@ -217,7 +214,11 @@ const ENTRY: f64 = 18.0;
 
 fn legend_width(panel: &Panel, label: Type, most: f64, unit: f64) -> f64 {
     let widest = panel.legend.iter().map(|(name, _)| label.width(&spoken(name))).fold(0.0, f64::max);
-    if panel.legend.is_empty() { 0.0 } else { (widest + 40.0 * unit).min(most) }
+    if panel.legend.is_empty() {
+        0.0
+    } else {
+        (widest + 40.0 * unit).min(most)
+    }
 }
 
 fn names<B: DrawingBackend>(

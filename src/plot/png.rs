@@ -21,7 +21,7 @@ impl Picture {
         let mut pixels = vec![255u8; 3 * drawn.0 as usize * drawn.1 as usize];
         {
             let area = BitMapBackend::with_buffer(&mut pixels, drawn).into_drawing_area();
-            draw::picture(self, &area, f64::from(size.scale * FINER))?;
+            draw::picture(self, &area, draw::Pen { unit: f64::from(size.scale * FINER), lower: 0.14 })?;
             area.present().map_err(draw::failed)?;
         }
         let pixels = halved(&pixels, drawn.0 as usize);

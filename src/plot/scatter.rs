@@ -47,7 +47,8 @@ impl Scatter {
         let known: Vec<usize> = (0..x.len().min(y.len())).filter(|&i| !x[i].is_nan() && !y[i].is_nan()).collect();
         let exists: Vec<usize> = known.iter().copied().filter(|&i| x[i].is_finite() && y[i].is_finite()).collect();
         let point = |i: &usize| [self.x.shown(*i), self.y.shown(*i)];
-        let inside = |v: f64, bounds: Bounds| bounds.low.is_none_or(|low| v >= low) && bounds.high.is_none_or(|high| v <= high);
+        let inside =
+            |v: f64, bounds: Bounds| bounds.low.is_none_or(|low| v >= low) && bounds.high.is_none_or(|high| v <= high);
         // The range of one axis is that of the cells that the other one shows.
         let within = |i: &&usize| {
             let [x, y] = point(i);
@@ -82,7 +83,10 @@ impl Scatter {
         );
         note(exists.len() - shown.len(), "lies outside the axes", "lie outside the axes");
         if !self.x.higher_is_better && columns[0].len() > 1 {
-            notes.push(format!("Smaller {} is better: τ and ρ are positive if smaller values go with better cells.", self.x.name));
+            notes.push(format!(
+                "Smaller {} is better: τ and ρ are positive if smaller values go with better cells.",
+                self.x.name
+            ));
         }
         let points = shown.iter().map(point).collect();
         let marks = vec![Mark::Cells { points, shade: self.shade(&shown) }];
@@ -104,6 +108,9 @@ impl Scatter {
         match (kendall_tau_b(x, y), spearman_rho(x, y)) {
             (Some(tau), Some(rho)) => format!("{n},  Kendall τ = {},  Spearman ρ = {}", signed(tau), signed(rho)),
             _ if x.len() < 2 => n,
+            _ if !x.iter().any(|v| v.is_finite()) => {
+                format!("{n},  no τ and ρ: no cell has {}", self.x.name)
+            }
             _ => {
                 let equal = |values: &[f64]| values.windows(2).all(|pair| pair[0] == pair[1]);
                 let of = if equal(x) { &self.x.name } else { &self.y.name };
@@ -127,8 +134,12 @@ impl Scatter {
                 Shade::Values { of, bar: Bar { title: "rank".to_string(), ticks } }
             }
             Colouring::Values(values) => {
-                let scale = Axis::around(&values.name, shown.iter().map(|&i| values.shown(i)), false, Bounds::default());
-                let of = shown.iter().map(|&i| if scale.shows(values.shown(i)) { scale.place(values.shown(i)) } else { 0.0 });
+                let scale =
+                    Axis::around(&values.name, shown.iter().map(|&i| values.shown(i)), false, Bounds::default());
+                let of =
+                    shown
+                        .iter()
+                        .map(|&i| if scale.shows(values.shown(i)) { scale.place(values.shown(i)) } else { 0.0 });
                 Shade::Values { of: of.collect(), bar: Bar::along(&scale, scale.ticks(6)) }
             }
         }
@@ -137,12 +148,14 @@ impl Scatter {
 
 /// Three decimals, with a true minus sign.
 fn signed(v: f64) -> String {
-    super::axis::number(v, 3)
+    super::axis::number(v, 3, false)
 }
 
 /// A sentence begins with a capital letter; names of measures keep theirs.
 pub(super) fn first_upper(text: &str) -> String {
-    let starts_word = ["test ", "accuracy", "trainable", "multiply", "distance", "one "].iter().any(|w| text.starts_with(w));
+    let starts_word = ["test ", "accuracy", "trainable", "multiply", "distance", "utopian", "parameters", "one "]
+        .iter()
+        .any(|w| text.starts_with(w));
     let mut rest = text.chars();
     match rest.next() {
         Some(first) if starts_word => first.to_uppercase().chain(rest).collect(),

@@ -19,7 +19,7 @@ impl Picture {
         let mut text = String::new();
         {
             let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
-            draw::picture(self, &area, f64::from(STEPS))?;
+            draw::picture(self, &area, draw::Pen { unit: f64::from(STEPS), lower: 0.0 })?;
             area.present().map_err(draw::failed)?;
         }
         let begin = format!("<svg width=\"{width}\" height=\"{height}\"");
@@ -30,7 +30,10 @@ impl Picture {
         let title = escaped(&self.title);
         // A square of density has no edge to speak of: the attributes that say nothing are a third of such a file.
         let body = body.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-        Ok(format!("<svg width=\"{}\" height=\"{}\"{attributes} role=\"img\">\n<title>{title}</title>\n{body}", size.width, size.height))
+        Ok(format!(
+            "<svg width=\"{}\" height=\"{}\"{attributes} role=\"img\">\n<title>{title}</title>\n{body}",
+            size.width, size.height
+        ))
     }
 }
 

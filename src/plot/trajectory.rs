@@ -130,7 +130,11 @@ impl Trajectories {
             (0, Some(path)) => Err(Error::data(
                 path.as_ref(),
                 format!("a point with {} and {}", cost.key(), gain.key()),
-                if read.without > 0 { format!("{} points without {}", read.without, gain.key()) } else { "no point".into() },
+                if read.without > 0 {
+                    format!("{} points without {}", read.without, gain.key())
+                } else {
+                    "no point".into()
+                },
                 "Write the file by search --trajectory; for accuracies give that search a --table.",
             )),
         }
@@ -148,14 +152,17 @@ impl Trajectories {
             }
             let points = steps(&course, |q| [q[1]]).into_iter().map(|(x, [y])| [x, y]).collect();
             curves.push(Mark::Curve { points, ink, dashed: i >= Ink::PALETTE.len(), dots: false });
-            let count = if runs.len() == 1 { "1 run".to_string() } else { format!("{} runs", grouped(runs.len() as u64)) };
+            let count =
+                if runs.len() == 1 { "1 run".to_string() } else { format!("{} runs", grouped(runs.len() as u64)) };
             legend.push((format!("{method}, {count}"), ink));
         }
         let values = |k: usize| {
             let marks = bands.iter().chain(&curves);
             let points = marks.flat_map(|mark| match mark {
                 Mark::Curve { points, .. } => points.clone(),
-                Mark::Band { points, .. } => points.iter().flat_map(|[x, low, high]| [[*x, *low], [*x, *high]]).collect(),
+                Mark::Band { points, .. } => {
+                    points.iter().flat_map(|[x, low, high]| [[*x, *low], [*x, *high]]).collect()
+                }
                 Mark::Cells { points, .. } => points.clone(),
             });
             points.map(move |point| point[k]).collect::<Vec<f64>>()

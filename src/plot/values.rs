@@ -22,7 +22,12 @@ pub struct Values {
 impl Values {
     /// A column of scores.
     pub fn of_scores(column: &ScoreColumn) -> Values {
-        let name = column.measure.map_or_else(|| column.name.clone(), |m| report::title(m).to_string());
+        let name = match column.measure {
+            Some(Measure::Params) => "parameters".to_string(),
+            Some(Measure::Utopian) => "utopian distance".to_string(),
+            Some(measure) => report::title(measure).to_string(),
+            None => column.name.clone(),
+        };
         let words = match column.measure {
             Some(Measure::Params) => "trainable parameters",
             Some(Measure::Macs) => "multiply-accumulates for one image",
@@ -57,6 +62,10 @@ impl Values {
     /// The value of a cell as it was given; not finite where there is none.
     pub fn shown(&self, i: usize) -> f64 {
         let promise = self.promise.get(i).copied().unwrap_or(f64::NAN);
-        if self.higher_is_better || !promise.is_finite() { promise } else { -promise }
+        if self.higher_is_better || !promise.is_finite() {
+            promise
+        } else {
+            -promise
+        }
     }
 }
