@@ -240,8 +240,9 @@ impl CorrelateJob {
             CorrelateJob::Accuracies(job) => job.run(),
             CorrelateJob::Files { names, comparison, output } => {
                 let [first, second] = &names;
-                let report = CompareReport { files: [first, second], comparison: &comparison };
-                report.write(output.format, Output::open(output.output.as_deref(), true)?)
+                let file = Output::open(output.output.as_deref(), true)?;
+                catch_interrupts();
+                CompareReport { files: [first, second], comparison: &comparison }.write(output.format, file)
             }
         }
     }

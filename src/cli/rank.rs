@@ -3,6 +3,7 @@
 use super::common::{OutputArguments, TableArguments};
 use super::correlate::{ColumnArguments, ScoreFileArguments};
 use super::names;
+use super::progress::catch_interrupts;
 use crate::error::{Error, Result};
 use crate::measure::Measure;
 use crate::report::{Format, Output, RankReport};
@@ -121,6 +122,7 @@ impl RankJob {
     /// Orders and writes.
     pub fn run(self) -> Result<()> {
         let output = Output::open(self.output.output.as_deref(), true)?;
+        catch_interrupts();
         let columns: Vec<&ScoreColumn> =
             self.columns.iter().map(|name| self.scores.column(name)).collect::<Result<_>>()?;
         let combined = combine(self.by, &columns)?;

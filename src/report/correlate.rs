@@ -205,7 +205,7 @@ pub(super) fn scores_notes(files: &[String], scores: &ScoreSet) -> Vec<(&'static
         }
     };
     if scores.left_out() > 0 {
-        text.push_str(&format!("\n{} cells of some of them alone are left out", count(scores.left_out())));
+        text.push_str(&format!("\nleft out, as not all files have them: {} cells", count(scores.left_out())));
     }
     for (name, files) in scores.averaged() {
         let files: Vec<String> = files.iter().map(|file| format!("[{file}]")).collect();

@@ -104,19 +104,25 @@ impl RankReport<'_> {
                 ("index", Value::from(cell.index())),
                 ("arch", Value::from(cell.to_string())),
             ]);
+            let mut put = |key: String, value: Value| {
+                // A score may bear any name, also one that is taken.
+                let key = if row.contains_key(&key) { format!("score_{key}") } else { key };
+                row.insert(key, value);
+            };
             if let (Some(number), false) = (self.numbers.get(at), self.by == Combination::Single) {
-                row.insert(self.by.name().replace('-', "_"), number::exact(Measure::Utopian, Some(*number)));
+                let like = if self.by == Combination::RankSum { Measure::Degree } else { Measure::Utopian };
+                put(self.by.name().replace('-', "_"), number::exact(like, Some(*number)));
             }
             for (column, ranks) in self.columns.iter().zip(&ranks) {
                 let value = column.values.get(at).copied().flatten();
-                row.insert(column.name.clone(), number::exact(column.measure.unwrap_or(Measure::Naswot), value));
+                put(column.name.clone(), number::exact(column.measure.unwrap_or(Measure::Naswot), value));
                 if let Some(ranks) = ranks {
-                    row.insert(format!("{}_rank", column.name), ranks.get(at).copied().into());
+                    put(format!("{}_rank", column.name), ranks.get(at).copied().into());
                 }
             }
             for known in known {
-                row.insert(known.name.to_string(), known.value(cell.index()).into());
-                row.insert(format!("{}_rank", known.name), known.rank(cell.index()).into());
+                put(known.name.to_string(), known.value(cell.index()).into());
+                put(format!("{}_rank", known.name), known.rank(cell.index()).into());
             }
             Some(Value::Object(row))
         };

@@ -74,6 +74,9 @@ fn single_scores_in_their_direction() {
     assert_eq!(indices(&ordered(&["--by", "cost"])), [9, 11, 10, 12]);
     assert_eq!(indices(&ordered(&["--by", "cost", "--lower", "cost", "--top", "2"])), [12, 10]);
     assert_eq!(ordered(&["--by", "degree"]).len(), 4);
+    let (_folder, scores) = file("a.csv", "index,rank\n3,0.5\n4,0.25\n");
+    let found = rows(&stdout(&["rank", &scores, "--by", "rank", "--format", "jsonl"]));
+    assert_eq!((&found[0]["rank"], &found[0]["score_rank"]), (&1.into(), &0.5.into()));
     let (_folder, scores) = file("a.csv", "index,utopian\n3,0.5\n4,0.25\n");
     let found = rows(&stdout(&["rank", &scores, "--by", "utopian", "--format", "jsonl"]));
     assert_eq!(indices(&found), [4, 3]);
