@@ -53,11 +53,6 @@ impl Progress {
         Progress { bar, shown, quiet, pace: None }
     }
 
-    /// There is someone to tell.
-    pub fn tells(&self) -> bool {
-        !self.quiet
-    }
-
     /// From now on the steps are those of a sweep.
     pub fn follow(&mut self, pace: Pace) {
         set_template(&self.bar, "{bar:30} {percent:>3} %  {wide_msg}");
@@ -86,7 +81,7 @@ impl Progress {
             if pace.due(now, Duration::from_millis(200)) {
                 self.bar.set_message(pace.text(now));
             }
-        } else if pace.lines && pace.due(now, LINE_EVERY) {
+        } else if !self.quiet && pace.lines && pace.due(now, LINE_EVERY) {
             self.note(&format!("{}.", pace.text(now)));
         }
     }
@@ -117,6 +112,12 @@ impl Progress {
         if !self.quiet {
             self.aside(|| say(&format!("note: {line}")));
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

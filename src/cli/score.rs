@@ -10,7 +10,7 @@ use crate::measure::Measure;
 use crate::report::{
     self, grouped, Columns, Existing, Finished, Format, Output, Rule, ScoreReport, Screen, Shard, Sweep,
 };
-use crate::space::{Cell, Encoding};
+use crate::space::{Cell, Encoding, Op};
 use crate::table::Accuracies;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub struct ScoreArguments {
     chunk: Option<usize>,
     /// Score part I of N of the cells; `merge` puts the parts together
     ///
-    /// The parts cost alike and hold every cell once. Each process needs a file of its own.
+    /// The parts cost alike and together hold every cell once. Each needs a file of its own.
     #[arg(long, value_name = "I/N", value_parser = names::shard)]
     shard: Option<Shard>,
     /// Go on with the sweep that FILE of -o holds the begin of: its records are kept and the rest is computed
@@ -99,7 +99,7 @@ impl ScoreArguments {
             None if self.all => (Rule::All, Cell::all().collect()),
             None => (Rule::List, cells::named(&self.cells, self.encoding)?),
         };
-        let sweep = Sweep::new(rule, cells, self.shard.unwrap_or(Shard::WHOLE))?;
+        let sweep = Sweep::new(rule, cells, self.shard.unwrap_or(Shard::WHOLE));
         if options.weights.is_some() && sweep.cells().len() != 1 {
             return Err(Error::options(
                 "--weights",
@@ -183,15 +183,8 @@ impl ScoreJob {
 
         let rest = &cells[finished.count..];
         let mut progress = Progress::new(1, self.output.quiet);
-        if progress.tells() {
-            let costs = rest.iter().map(|cell| self.cost(&engine, cell)).collect();
-            progress.follow(Pace::new(
-                costs,
-                self.passes() * self.options.repeats,
-                finished.count,
-                self.output.output.is_some(),
-            ));
-        }
+        let (costs, passes) = (rest.iter().map(cost).collect(), self.passes() * self.options.repeats);
+        progress.follow(Pace::new(costs, passes, finished.count, self.output.output.is_some()));
         let notes = [
             engine.device_note().map(String::from),
             output.lock_note(),
@@ -221,7 +214,7 @@ impl ScoreJob {
 
         let complete = report.count() == cells.len();
         progress.clear();
-        if report.count() == 0 {
+        if report.count() == 0 && !complete {
             // Nothing is finished: an old file of that name is worth more than an empty one.
             return Err(Error::Interrupted);
         }
@@ -251,7 +244,8 @@ impl ScoreJob {
         let [count, all] = [finished.count, self.sweep.cells().len()].map(|n| grouped(n as u64));
         let there = format!("{count} of {all} cells are there already");
         match finished.torn {
-            0 if finished.count == 0 => None,
+            // The last line says so.
+            0 if [0, self.sweep.cells().len()].contains(&finished.count) => None,
             0 => Some(format!("{there}.")),
             torn => Some(format!("{there}; a record that was left half written ({torn} bytes) is dropped.")),
         }
@@ -263,12 +257,6 @@ impl ScoreJob {
         late.then(|| "utopian compares all cells: no record is written before the last cell is scored.".to_string())
     }
 
-    /// What a cell costs in comparison with others: operations of its convolutions, and as much again as a cheap network takes beside them.
-    fn cost(&self, engine: &Engine, cell: &Cell) -> f64 {
-        let flop: u64 = self.measures.iter().map(|measure| engine.flop(*measure, cell)).sum();
-        1.0 + flop as f64
-    }
-
     /// How many times a cell's network is run for the measures: naswot, the synflows, LossSlope; at least once.
     fn passes(&self) -> usize {
         let any = |list: &[Measure]| usize::from(list.iter().any(|m| self.measures.contains(m)));
@@ -277,4 +265,16 @@ impl ScoreJob {
             + any(&[Measure::LossSlope, Measure::Utopian]);
         passes.max(1)
     }
+}
+
+/// What a cell costs in comparison with others: about the times of naswot and LossSlope on a processor, by the edges that carry signal.
+fn cost(cell: &Cell) -> f64 {
+    let edge = |op: &Op| match op {
+        Op::None => 0.0,
+        Op::SkipConnect | Op::AvgPool3x3 => 0.6,
+        Op::NorConv1x1 => 2.0,
+        Op::NorConv3x3 => 4.0,
+    };
+    let live = cell.ops().iter().enumerate().filter(|(i, _)| cell.is_live(*i));
+    1.0 + live.map(|(_, op)| edge(op)).sum::<f64>()
 }

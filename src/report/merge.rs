@@ -62,7 +62,17 @@ pub fn merge(files: &[PathBuf], rules: MergeRules, output: &mut Output) -> Resul
         return Err(Error::options("merge", "at least one file", "none", "Name the files of the shards."));
     };
     let of = first.shard.of();
-    parts.iter().try_for_each(|part| first.belongs_with(part, rules))?;
+    for (i, part) in parts.iter().enumerate() {
+        first.belongs_with(part, rules)?;
+        if let Some(other) = parts[..i].iter().find(|other| other.shard == part.shard) {
+            return Err(Error::options(
+                "merge",
+                "each shard once",
+                format!("shard {} in {} and in {}", part.shard, other.path.display(), part.path.display()),
+                "Leave one of the two out.",
+            ));
+        }
+    }
     let missing: Vec<String> = (1..=of)
         .filter(|number| !parts.iter().any(|part| part.shard.number() == *number))
         .map(|number| format!("{number}/{of}"))
@@ -148,7 +158,6 @@ impl<'a> Part<'a> {
     /// The other is a different shard of the same sweep.
     fn belongs_with(&self, other: &Part, rules: MergeRules) -> Result<()> {
         let names = format!("merge of {} and {}", self.path.display(), other.path.display());
-        let same_file = std::ptr::eq(self, other);
         let (ours, theirs) = (self.kernels(), other.kernels());
         if ours != theirs && !rules.mixed {
             return Err(Error::options(
@@ -173,10 +182,6 @@ impl<'a> Part<'a> {
         if self.shard.of() != other.shard.of() {
             let found = format!("shards {} and {}", self.shard, other.shard);
             return Err(Error::options(names, "parts of one division", found, "Merge the files of one sweep."));
-        }
-        if !same_file && self.shard == other.shard {
-            let found = format!("shard {} twice", self.shard);
-            return Err(Error::options(names, "each shard once", found, "Leave one of the two out."));
         }
         Ok(())
     }
@@ -203,11 +208,12 @@ impl<'a> Part<'a> {
     /// Cells of all shards together.
     fn asked(&self) -> Result<usize> {
         let count = &self.metadata["selection"]["count"];
-        let fits = |asked: &usize| (self.shard.of()..=MOST_CELLS).contains(asked);
-        count.as_u64().and_then(|count| usize::try_from(count).ok()).filter(fits).ok_or_else(|| {
-            let expected = "the number of cells asked for, selection.count, at least one for each shard";
-            Error::data(&metadata_path(self.path), expected, count.to_string(), "Give files that score wrote.")
-        })
+        count.as_u64().and_then(|count| usize::try_from(count).ok()).filter(|asked| *asked <= MOST_CELLS).ok_or_else(
+            || {
+                let expected = "the number of cells asked for, selection.count";
+                Error::data(&metadata_path(self.path), expected, count.to_string(), "Give files that score wrote.")
+            },
+        )
     }
 }
 

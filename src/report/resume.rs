@@ -50,7 +50,7 @@ pub fn finished(
     if let Some(differ) = difference(&ours, &known, &["selection", "cells", "complete"]) {
         return Err(Error::options(
             format!("--resume of {}", path.display()),
-            format!("the options that it was begun with, {} {}", differ.name, differ.known),
+            format!("{} {}, with which it was begun", differ.name, differ.known),
             differ.ours,
             "Give the same options, or another file.",
         ));

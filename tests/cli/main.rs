@@ -10,10 +10,12 @@ mod correlate;
 mod explain;
 mod formats;
 mod output;
+mod plot;
 mod reproduce;
 mod rank;
 mod score;
 mod search;
+mod sweep;
 mod weights;
 
 use assert_cmd::Command;

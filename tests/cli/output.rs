@@ -21,7 +21,8 @@ fn a_file_holds_what_stdout_would_and_the_metadata_lie_beside_it() {
         assert_eq!(names(folder.path()), ["scores", "scores.meta.json"]);
         let meta: Value =
             serde_json::from_str(&fs::read_to_string(folder.path().join("scores.meta.json")).unwrap()).unwrap();
-        let expected = ["program", "version", "command", "configuration", "measures", "cells", "complete"];
+        let expected =
+            ["program", "version", "command", "configuration", "measures", "selection", "shard", "cells", "complete"];
         assert_eq!(keys(&meta), expected);
         if format == "json" {
             assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["meta"], meta);
@@ -30,18 +31,20 @@ fn a_file_holds_what_stdout_would_and_the_metadata_lie_beside_it() {
 }
 
 #[test]
-fn quiet_is_quiet_and_an_old_file_is_replaced() {
+fn quiet_is_quiet_and_a_failure_leaves_the_file_that_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scores.jsonl");
-    fs::write(&path, "old").unwrap();
     let file = path.to_str().unwrap();
-    assert_eq!(stdout(&[&DEGREE[..], &["--quiet", "--format", "jsonl", "-o", file]].concat()), "");
-    assert_eq!(rows(&fs::read_to_string(&path).unwrap()).len(), 2);
-    // A failure leaves the file that was there.
-    let before = fs::read(&path).unwrap();
-    assert_eq!(etnas(&["score", "5", "--data", "absent", "-o", file]).output().unwrap().status.code(), Some(2));
-    assert_eq!(fs::read(&path).unwrap(), before);
-    assert_eq!(names(folder.path()), ["scores.jsonl", "scores.jsonl.meta.json"]);
+    for format in ["json", "jsonl"] {
+        fs::write(&path, "old").unwrap();
+        assert_eq!(stdout(&[&DEGREE[..], &["--quiet", "--force", "--format", format, "-o", file]].concat()), "");
+        let before = fs::read(&path).unwrap();
+        assert_eq!(before.iter().filter(|byte| **byte == b'|').count(), 18, "two architectures");
+        let failing = ["score", "5", "--data", "absent", "--force", "--format", format, "-o", file];
+        assert_eq!(etnas(&failing).output().unwrap().status.code(), Some(2));
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert_eq!(names(folder.path()), ["scores.jsonl", "scores.jsonl.meta.json"]);
+    }
 }
 
 #[test]
@@ -50,9 +53,10 @@ fn paths_that_cannot_be_written_are_refused_before_any_work() {
     fs::create_dir(folder.path().join("taken.meta.json")).unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let long = "x".repeat(300);
-    for name in [".", "no/such/folder/a.csv", "file/a.csv", "a/", "taken", &long] {
+    let paths = [".", "no/such/folder/a.csv", "file/a.csv", "a/", "taken", &long];
+    for (name, format) in paths.iter().flat_map(|name| [(name, "table"), (name, "jsonl")]) {
         // All cells with all measures would take hours.
-        let mut command = etnas(&["score", "--all", "-o", name]);
+        let mut command = etnas(&["score", "--all", "--format", format, "-o", name]);
         let output = command.current_dir(folder.path()).timeout(std::time::Duration::from_secs(60)).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
@@ -116,13 +120,16 @@ mod unix {
         fs::write(&real, "old").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        assert_eq!(stdout(&[&DEGREE[..], &["-q", "--format", "jsonl", "-o", link.to_str().unwrap()]].concat()), "");
+        assert_eq!(
+            stdout(&[&DEGREE[..], &["-q", "--format", "jsonl", "--force", "-o", link.to_str().unwrap()]].concat()),
+            ""
+        );
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(rows(&fs::read_to_string(&real).unwrap()).len(), 2);
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
-    /// Starts the command with output into `folder/out`, interrupts it `wait` after its temporary file there has `bytes`,
+    /// Starts the command with output into `folder/out`, interrupts it `wait` after a file there has `bytes`,
     /// and gives its exit code and stderr.
     fn interrupted(arguments: &[&str], folder: &Path, bytes: u64, wait: Duration) -> (Option<i32>, String) {
         let child = process(arguments).args(["-o", "out"]).current_dir(folder).spawn().unwrap();
@@ -177,53 +184,4 @@ mod unix {
         let runs = rows(&fs::read_to_string(folder.path().join("out")).unwrap());
         assert!(!runs.is_empty() && runs.iter().enumerate().all(|(i, run)| run["run"] == i), "{} runs", runs.len());
     }
-}
-
-#[test]
-fn resume_keeps_what_is_there_and_refuses_what_does_not_fit() {
-    let folder = tempfile::tempdir().unwrap();
-    for format in ["jsonl", "csv"] {
-        let path = folder.path().join(format);
-        let file = path.to_str().unwrap();
-        let sweep = |cells: &[&'static str], more: &[&'static str]| {
-            let fixed = ["--measures", "degree,params", "--quiet", "--format", format, "-o", file];
-            let mut command = etnas(&[&["score"], cells, &fixed, more].concat());
-            let output = command.output().unwrap();
-            (output.status.code(), String::from_utf8(output.stderr).unwrap())
-        };
-        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
-        let whole = std::fs::read_to_string(&path).unwrap();
-        // The begin, with a mark that a second computation would not make.
-        assert_eq!(sweep(&["5", "10"], &[]), (Some(0), String::new()));
-        let begun = std::fs::read_to_string(&path).unwrap().replace("null", "null ");
-        std::fs::write(&path, &begun).unwrap();
-        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
-        let resumed = std::fs::read_to_string(&path).unwrap();
-        assert!(resumed.starts_with(&begun), "{resumed}");
-        assert_eq!(resumed.lines().last(), whole.lines().last());
-        // Again, with nothing left to do.
-        assert_eq!(sweep(&["5", "10", "1462"], &["--resume"]), (Some(0), String::new()));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), resumed);
-
-        for (cells, more, part) in [
-            (&["5", "11", "1462"][..], &["--resume"][..], "begins with the cells asked for"),
-            (&["5"], &["--resume"], "begins with the cells asked for"),
-            (&["5", "10", "1462"], &["--resume", "--seed", "4"], "configuration.seeds"),
-        ] {
-            let (code, errors) = sweep(cells, more);
-            assert_eq!((code, errors.lines().count()), (Some(2), 1), "{errors}");
-            assert!(errors.contains("--resume") && errors.contains(part), "{errors}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), resumed, "a refusal changed the file");
-        }
-        std::fs::write(&path, "no record\n").unwrap();
-        let (code, errors) = sweep(&["5", "10"], &["--resume"]);
-        assert_eq!((code, errors.lines().count()), (Some(2), 1), "{errors}");
-    }
-    let refused = etnas(&["score", "5", "--measures", "degree", "--resume"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    let table = folder.path().join("table");
-    let arguments = ["score", "5", "--measures", "degree", "--resume", "-o", table.to_str().unwrap()];
-    let refused = etnas(&arguments).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("jsonl or csv"));
 }
