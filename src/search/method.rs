@@ -1,9 +1,14 @@
 //! All search methods behind one interface.
 
+use super::free_rea::FreeRea;
 use super::ledger::Ledger;
+use super::local_search::{ClimbBy, LocalSearch};
 use super::options::{EtNas, Variant};
 use super::outcome::Outcome;
 use super::random::{RandomAccuracy, RandomNaswot};
+use super::rea::{Area, Rea};
+use super::rea_naswot::ReaNaswot;
+use super::reinforce::Reinforce;
 use super::scores::{require, Scores};
 use super::trained::Trained;
 use crate::error::{Error, Result};
@@ -19,12 +24,36 @@ pub enum Method {
     RandomNaswot(RandomNaswot),
     /// Random search by the validation accuracy after 12 epochs.
     RandomAccuracy(RandomAccuracy),
+    /// Regularised evolution by the validation accuracy after 12 epochs.
+    Rea(Rea),
+    /// Regularised evolution by naswot.
+    ReaNaswot(ReaNaswot),
+    /// REA that begins with the best by naswot of a pool.
+    Area(Area),
+    /// A policy that learns from validation accuracies.
+    Reinforce(Reinforce),
+    /// Regularised evolution by naswot, LogSynflow and skipped layers.
+    FreeRea(FreeRea),
+    /// Climbing to the best neighbour, by naswot or by validation accuracy.
+    LocalSearch(LocalSearch),
 }
 
 impl Method {
     /// The names, in the order of the documentation.
-    pub const NAMES: &'static [&'static str] =
-        &["et-nas", "rank", "no-degree", "off-degree", "random-naswot", "random-accuracy"];
+    pub const NAMES: &'static [&'static str] = &[
+        "et-nas",
+        "rank",
+        "no-degree",
+        "off-degree",
+        "random-naswot",
+        "random-accuracy",
+        "rea",
+        "rea-naswot",
+        "area",
+        "reinforce",
+        "free-rea",
+        "local-search",
+    ];
 
     /// The method of a name, in its default setting.
     ///
@@ -34,6 +63,12 @@ impl Method {
         Ok(match name {
             "random-naswot" => Method::RandomNaswot(RandomNaswot::default()),
             "random-accuracy" => Method::RandomAccuracy(RandomAccuracy::default()),
+            "rea" => Method::Rea(Rea::default()),
+            "rea-naswot" => Method::ReaNaswot(ReaNaswot::default()),
+            "area" => Method::Area(Area::default()),
+            "reinforce" => Method::Reinforce(Reinforce::default()),
+            "free-rea" => Method::FreeRea(FreeRea::default()),
+            "local-search" => Method::LocalSearch(LocalSearch::default()),
             _ => match Variant::from_name(name) {
                 Ok(variant) => Method::EtNas(EtNas { variant, ..EtNas::default() }),
                 Err(_) => {
@@ -53,6 +88,12 @@ impl Method {
             Method::EtNas(search) => search.variant.name(),
             Method::RandomNaswot(_) => "random-naswot",
             Method::RandomAccuracy(_) => "random-accuracy",
+            Method::Rea(_) => "rea",
+            Method::ReaNaswot(_) => "rea-naswot",
+            Method::Area(_) => "area",
+            Method::Reinforce(_) => "reinforce",
+            Method::FreeRea(_) => "free-rea",
+            Method::LocalSearch(_) => "local-search",
         }
     }
 
@@ -67,6 +108,12 @@ impl Method {
             },
             Method::RandomNaswot(_) => "Random search by naswot",
             Method::RandomAccuracy(_) => "Random search by accuracy",
+            Method::Rea(_) => "REA",
+            Method::ReaNaswot(_) => "REA by naswot",
+            Method::Area(_) => "AREA",
+            Method::Reinforce(_) => "REINFORCE",
+            Method::FreeRea(_) => "FreeREA",
+            Method::LocalSearch(_) => "Local search",
         }
     }
 
@@ -74,14 +121,20 @@ impl Method {
     pub fn needs_scores(&self) -> &'static [Measure] {
         match self {
             Method::EtNas(_) => &[Measure::LogSynflow, Measure::Naswot],
-            Method::RandomNaswot(_) => &[Measure::Naswot],
-            Method::RandomAccuracy(_) => &[],
+            Method::FreeRea(_) => &[Measure::Naswot, Measure::LogSynflow],
+            Method::RandomNaswot(_) | Method::ReaNaswot(_) | Method::Area(_) => &[Measure::Naswot],
+            Method::LocalSearch(search) if search.by == ClimbBy::Naswot => &[Measure::Naswot],
+            Method::RandomAccuracy(_) | Method::Rea(_) | Method::Reinforce(_) | Method::LocalSearch(_) => &[],
         }
     }
 
     /// The method compares cells by their accuracy after 12 epochs, so it needs a table of trainings.
     pub fn needs_trained(&self) -> bool {
-        matches!(self, Method::RandomAccuracy(_))
+        match self {
+            Method::EtNas(_) | Method::RandomNaswot(_) | Method::ReaNaswot(_) | Method::FreeRea(_) => false,
+            Method::RandomAccuracy(_) | Method::Rea(_) | Method::Area(_) | Method::Reinforce(_) => true,
+            Method::LocalSearch(search) => search.by == ClimbBy::Accuracy,
+        }
     }
 
     /// Checks that such a search can be run.
@@ -93,6 +146,12 @@ impl Method {
             Method::EtNas(search) => search.check(),
             Method::RandomNaswot(search) => search.check(),
             Method::RandomAccuracy(search) => search.budget.check(),
+            Method::Rea(search) => search.check(),
+            Method::ReaNaswot(search) => search.check(),
+            Method::Area(search) => search.check(),
+            Method::Reinforce(search) => search.check(),
+            Method::FreeRea(search) => search.check(),
+            Method::LocalSearch(search) => search.check(),
         }
     }
 
@@ -117,11 +176,20 @@ impl Method {
             return search.run(scores, search_seed, run);
         }
         let ledger = Ledger::new(scores, trained);
+        if self.needs_trained() {
+            ledger.trained()?;
+        }
         let mut rng = Stream::new(search_seed, &[run as u64, derive(0, self.name())]);
         match self {
             Method::EtNas(_) => Err(Error::Internal("a method was run twice".to_string())),
             Method::RandomNaswot(search) => search.search(ledger, &mut rng),
             Method::RandomAccuracy(search) => search.search(ledger, &mut rng),
+            Method::Rea(search) => search.search(ledger, &mut rng),
+            Method::ReaNaswot(search) => search.search(ledger, &mut rng),
+            Method::Area(search) => search.search(ledger, &mut rng),
+            Method::Reinforce(search) => search.search(ledger, &mut rng),
+            Method::FreeRea(search) => search.search(ledger, &mut rng),
+            Method::LocalSearch(search) => search.search(ledger, &mut rng),
         }
     }
 }

@@ -33,6 +33,8 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 /// Which account of ET-NAS is followed (SPEC section 6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,34 +169,9 @@ impl EtNas {
     /// [`Error::Options`] for a zero, a population larger than the space, a sample larger than the population, fewer
     /// cycles than population, and a Degree rule for a variant without one.
     pub fn check(&self) -> Result<()> {
-        let sizes = [
-            ("population", self.population),
-            ("sample", self.sample),
-            ("number of cycles", self.cycles),
-            ("patience", self.patience),
-        ];
-        for (name, size) in sizes {
-            if size == 0 {
-                let what = format!("The {name} of the search");
-                return Err(Error::options(what, "at least 1", "0", "The paper's setting is 20, 5 and 60."));
-            }
-        }
-        if self.population > SPACE_SIZE {
-            return Err(Error::options(
-                "The population of the search",
-                format!("at most {SPACE_SIZE}, the cells of the space"),
-                self.population.to_string(),
-                "Choose a smaller population; the paper's is 20.",
-            ));
-        }
-        if self.sample > self.population {
-            return Err(Error::options(
-                "The sample of the search",
-                format!("at most the population, {}", self.population),
-                self.sample.to_string(),
-                "Choose a smaller sample or a larger population; the paper's are 5 and 20.",
-            ));
-        }
+        tournament(self.population, self.sample, (20, 5))?;
+        positive("number of cycles", self.cycles, "The paper's is 60.")?;
+        positive("patience", self.patience, "The default is 1000.")?;
         if self.cycles < self.population {
             return Err(Error::options(
                 "The number of cycles of the search",
@@ -215,6 +192,37 @@ impl EtNas {
             _ => Ok(()),
         }
     }
+}
+
+/// Checks that there is one at least.
+pub(super) fn positive(name: &str, count: usize, remedy: &str) -> Result<()> {
+    match count {
+        0 => Err(Error::options(format!("The {name} of the search"), "at least 1", "0", remedy)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the sizes of a population and of the sample that meets in a tournament; `usual` are the method's own.
+pub(super) fn tournament(population: usize, sample: usize, usual: (usize, usize)) -> Result<()> {
+    positive("population", population, &format!("The method's is {}.", usual.0))?;
+    positive("sample", sample, &format!("The method's is {}.", usual.1))?;
+    if population > SPACE_SIZE {
+        return Err(Error::options(
+            "The population of the search",
+            format!("at most {SPACE_SIZE}, the cells of the space"),
+            population.to_string(),
+            format!("Choose a smaller population; the method's is {}.", usual.0),
+        ));
+    }
+    if sample > population {
+        return Err(Error::options(
+            "The sample of the search",
+            format!("at most the population, {population}"),
+            sample.to_string(),
+            format!("Choose a smaller sample or a larger population; the method's are {} and {}.", usual.1, usual.0),
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

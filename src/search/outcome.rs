@@ -59,7 +59,7 @@ pub enum Ended {
     /// The simulated training cost has reached the budget.
     SimulatedSecondsSpent,
     /// So many starts as were asked for have been followed to their end.
-    Restarted,
+    StartsDone,
 }
 
 impl Ended {
@@ -71,7 +71,7 @@ impl Ended {
             Ended::SpaceExhausted => "space-exhausted",
             Ended::EvaluationsSpent => "evaluations-spent",
             Ended::SimulatedSecondsSpent => "simulated-seconds-spent",
-            Ended::Restarted => "restarts-done",
+            Ended::StartsDone => "starts-done",
         }
     }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Ended {
             }
             Ended::EvaluationsSpent => write!(f, "The search spent its budget of evaluations."),
             Ended::SimulatedSecondsSpent => write!(f, "The search spent its budget of simulated seconds."),
-            Ended::Restarted => write!(f, "The search followed all its starts to a local optimum."),
+            Ended::StartsDone => write!(f, "The search followed all its starts to a local optimum."),
         }
     }
 }

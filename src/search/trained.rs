@@ -29,7 +29,8 @@ pub struct Trained<'a> {
 pub struct Training {
     /// Validation accuracy after 12 epochs in %.
     pub accuracy: f64,
-    /// Seconds that the training would have taken on NATS-Bench's GPU. Its validation, about 2 % more, is not in the tables.
+    /// Seconds that the training would have taken on NATS-Bench's GPU. Its validation, which the tables do not have, would add some
+    /// 3 % on CIFAR-10, 0.4 % on CIFAR-100 and 0.03 % on ImageNet16-120.
     pub seconds: f64,
 }
 
