@@ -7,16 +7,21 @@ use std::io::{self, Read};
 
 /// The cells that the arguments name, in their order; `-` stands for those of stdin.
 pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
+    named_by(texts, &|text| Cell::parse(text, encoding))
+}
+
+/// [`named`], each cell read by `read`.
+pub fn named_by(texts: &[String], read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
     if texts.iter().filter(|text| *text == "-").count() > 1 {
         return Err(Error::options("-", "to be given once", "it twice", "Standard input can be read only once."));
     }
     let mut cells = Vec::new();
     for text in texts {
         if text != "-" {
-            cells.push(Cell::parse(text, encoding)?);
+            cells.push(read(text)?);
             continue;
         }
-        cells.extend(listed(text, encoding)?);
+        cells.extend(of_stdin(read)?);
     }
     Ok(cells)
 }
@@ -25,18 +30,23 @@ pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
 pub fn listed(file: &str, encoding: Encoding) -> Result<Vec<Cell>> {
     if file != "-" {
         let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.into(), source })?;
-        return lines(&bytes, &format!("the file {file}"), encoding);
+        return lines(&bytes, &format!("the file {file}"), &|text| Cell::parse(text, encoding));
     }
+    of_stdin(&|text| Cell::parse(text, encoding))
+}
+
+/// The cells of stdin.
+fn of_stdin(read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut bytes)
         .map_err(|source| Error::Io { action: "reading the cells from standard input".to_string(), source })?;
-    lines(&bytes, "standard input", encoding)
+    lines(&bytes, "standard input", read)
 }
 
 /// One cell a line; blank lines are ignored. `name` is where they stand, for errors.
-fn lines(bytes: &[u8], name: &str, encoding: Encoding) -> Result<Vec<Cell>> {
+fn lines(bytes: &[u8], name: &str, read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut cells = Vec::new();
     for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {
@@ -50,7 +60,7 @@ fn lines(bytes: &[u8], name: &str, encoding: Encoding) -> Result<Vec<Cell>> {
             wrong("bytes that are not UTF-8 text".to_string(), "Write one cell a line, as plain text.".to_string())
         })?;
         if !text.trim().is_empty() {
-            let cell = Cell::parse(text.trim(), encoding);
+            let cell = read(text.trim());
             cells.push(cell.map_err(|error| wrong(format!("{:?}", text.trim()), error.to_string()))?);
         }
     }
@@ -81,15 +91,16 @@ mod tests {
 
     #[test]
     fn lines_of_cells() {
-        let read = lines(b"\xef\xbb\xbf 5\r\n\n\t\n9930", "a file", Encoding::Arch).unwrap();
+        let arch = |text: &str| Cell::parse(text, Encoding::Arch);
+        let read = lines(b"\xef\xbb\xbf 5\r\n\n\t\n9930", "a file", &arch).unwrap();
         assert_eq!(read.iter().map(Cell::index).collect::<Vec<_>>(), [5, 9930]);
-        let error = lines(b"5\n\nfive\n", "standard input", Encoding::Arch).unwrap_err().to_string();
+        let error = lines(b"5\n\nfive\n", "standard input", &arch).unwrap_err().to_string();
         assert!(
             error.starts_with("Line 3 of standard input: expected a cell, found \"five\". The cell \"five\" is"),
             "{error}"
         );
-        assert!(lines(b"1\n\xff\n", "a file", Encoding::Arch).unwrap_err().to_string().starts_with("Line 2 "));
-        assert!(lines(b"\n", "a file", Encoding::Arch).unwrap_err().to_string().contains("at least one cell"));
+        assert!(lines(b"1\n\xff\n", "a file", &arch).unwrap_err().to_string().starts_with("Line 2 "));
+        assert!(lines(b"\n", "a file", &arch).unwrap_err().to_string().contains("at least one cell"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod bench;
 mod cells;
 mod common;
 mod completions;
+mod convert;
 mod correlate;
 mod devices;
 mod explain;
@@ -62,6 +63,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Compute the paper's tables and figures again, and set them beside the published values
     Reproduce(Box<reproduce::ReproduceArguments>),
+    /// Convert cells between the encodings
+    Convert(convert::ConvertArguments),
     /// Import a table of accuracies, and look into one
     Table(table::TableCommand),
     /// Time the measures, and the search, on this machine
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Rank(arguments) => arguments.ready().and_then(rank::RankJob::run),
         Command::Explain(arguments) => arguments.run(),
         Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
+        Command::Convert(arguments) => arguments.run(),
         Command::Table(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.ready().and_then(bench::BenchJob::run),
         Command::Plot(arguments) => arguments.run(),

@@ -1,12 +1,13 @@
 //! Values that are names out of a list: help and completions show the list, a slip is answered with the nearest name.
 
 use super::bench::Subject;
+use super::convert::{Source, Target};
 use crate::engine::{Device, LogSynflowForm, Precision};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::measure::Measure;
 use crate::plot::{Cost, Gain};
-use crate::report::{Format, ReproduceFormat};
+use crate::report::{ConvertFormat, Format, Notation, ReproduceFormat};
 use crate::reproduce::Experiment;
 use crate::search::{DegreeRule, Preset, RankPool, Variant};
 use crate::space::Encoding;
@@ -110,6 +111,26 @@ pub fn log_synflow() -> Names<LogSynflowForm> {
 pub fn encoding() -> Names<Encoding> {
     let allowed = vec![("arch", Encoding::Arch), ("ops", Encoding::Ops), ("naslib", Encoding::Naslib)];
     Names { allowed, read: |name, allowed| find("encoding", name, allowed) }
+}
+
+/// How `convert` may find cells written.
+pub fn source_notation() -> Names<Source> {
+    let named = Notation::ALL.map(|notation| (notation.name(), Source::Notation(notation)));
+    let allowed = [("auto", Source::Auto)].into_iter().chain(named).collect();
+    Names { allowed, read: |name, allowed| find("encoding", name, allowed) }
+}
+
+/// How `convert` writes cells.
+pub fn target_notation() -> Names<Target> {
+    let named = Notation::ALL.map(|notation| (notation.name(), Target::Notation(notation)));
+    let allowed = [("all", Target::All)].into_iter().chain(named).collect();
+    Names { allowed, read: |name, allowed| find("encoding", name, allowed) }
+}
+
+/// The formats of converted cells.
+pub fn convert_format() -> Names<ConvertFormat> {
+    let allowed = ConvertFormat::ALL.map(|format| (format.name(), format)).to_vec();
+    Names { allowed, read: |name, allowed| find("format of converted cells", name, allowed) }
 }
 
 /// Devices; `cuda:i` is understood beside the names shown.

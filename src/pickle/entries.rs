@@ -6,6 +6,7 @@
 
 use super::input::Input;
 use super::machine::{Fault, Machine, Step};
+use super::nesting;
 use super::value::{Object, Slot, Value};
 use super::Limits;
 use crate::error::{Error, Result};
@@ -151,6 +152,9 @@ impl<'a, I: Input<'a>> Machine<'a, '_, I> {
         let Some(entries) = &self.entries else { return Ok(()) };
         let is_target = |object: u32| matches!(target, Slot::Object(number) if number == object);
         let Some(level) = entries.watched.iter().position(|watched| is_target(watched.object)) else { return Ok(()) };
+        if entries.watched.get(level).map(|watched| watched.place + 1) != Some(self.stack.len()) {
+            return Err(self.damaged("a dict that is filled in its place", "one that is named again and filled"));
+        }
         let inner: Vec<u32> = entries.watched.iter().skip(level + 1).map(|watched| watched.object).collect();
         self.close(level + 1);
         for pair in items.chunks_exact(2) {
@@ -166,6 +170,11 @@ impl<'a, I: Input<'a>> Machine<'a, '_, I> {
 
     fn tell(&mut self, level: usize, key: Slot<'a>, value: Slot<'a>) -> Step<()> {
         let Some(entries) = &mut self.entries else { return Ok(()) };
+        for slot in [key, value] {
+            if let Err((expected, found)) = nesting::check(&self.heap.objects, slot, entries.limits.depth) {
+                return Err(self.damaged(expected, found));
+            }
+        }
         entries.count += 1;
         let told = match entries.count > MOST_ENTRIES {
             true => None,

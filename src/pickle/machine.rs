@@ -332,7 +332,7 @@ impl<'a, 'v, I: Input<'a>> Machine<'a, 'v, I> {
             Short::Ends(left) => {
                 self.damaged(format!("{length} more {bytes} of a pickle"), format!("{left}, then the file's end"))
             }
-            Short::TooLong => self.damaged("a text of reasonable length", format!("one of {length} {bytes} or more")),
+            Short::TooLong => self.damaged("a text or line that can be meant", "one of 16 MiB or more"),
             Short::Fails(error) => self.damaged("a whole file", format!("one that cannot be read on: {error}")),
         }
     }

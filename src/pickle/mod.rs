@@ -29,6 +29,8 @@ mod memo;
 mod nesting;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_entries;
 mod text;
 mod value;
 

@@ -13,33 +13,36 @@ fn error(bytes: &[u8]) -> String {
 
 /// The value of a pickle in Python's notation.
 fn show(bytes: &[u8]) -> String {
-    fn text(value: Value) -> String {
-        let join = |items: super::Sequence| items.iter().map(text).collect::<Vec<_>>().join(", ");
-        match value {
-            Value::None => "None".into(),
-            Value::Bool(b) => format!("{b}"),
-            Value::Int(i) => i.to_string(),
-            Value::Long(bytes) => format!("long{bytes:?}"),
-            Value::Float(f) => format!("{f:?}"),
-            Value::Bytes(bytes) => format!("b\"{}\"", bytes.escape_ascii()),
-            Value::Str(text) => format!("{text:?}"),
-            Value::List(items) => format!("[{}]", join(items)),
-            Value::Tuple(items) => format!("({})", join(items)),
-            Value::Set(items) => format!("set({})", join(items)),
-            Value::Dict(dict) => {
-                let entries: Vec<_> = dict.iter().map(|(k, v)| format!("{}: {}", text(k), text(v))).collect();
-                format!("{{{}}}", entries.join(", "))
-            }
-            Value::Array(array) => {
-                let numbers: Vec<_> = array.elements().map(|e| e.map_or("?".into(), text)).collect();
-                let order = if array.is_fortran() { "F" } else { "C" };
-                format!("array{:?}{order}[{}]", array.shape(), numbers.join(", "))
-            }
-            Value::Dtype(dtype) => format!("{dtype:?}"),
-            Value::Name(name) => name.into(),
-        }
-    }
     text(Pickle::read(Path::new("p"), bytes).unwrap().root())
+}
+
+/// A value in Python's notation.
+pub(super) fn text(value: Value) -> String {
+    let join = |items: super::Sequence| items.iter().map(text).collect::<Vec<_>>().join(", ");
+    match value {
+        Value::None => "None".into(),
+        Value::Bool(b) => format!("{b}"),
+        Value::Int(i) => i.to_string(),
+        Value::Long(bytes) => format!("long{bytes:?}"),
+        Value::Float(f) => format!("{f:?}"),
+        Value::Bytes(bytes) => format!("b\"{}\"", bytes.escape_ascii()),
+        Value::Str(text) => format!("{text:?}"),
+        Value::List(items) => format!("[{}]", join(items)),
+        Value::Tuple(items) => format!("({})", join(items)),
+        Value::Set(items) => format!("set({})", join(items)),
+        Value::Dict(dict) => {
+            let entries: Vec<_> = dict.iter().map(|(k, v)| format!("{}: {}", text(k), text(v))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(array) => {
+            let numbers: Vec<_> = array.elements().map(|e| e.map_or("?".into(), text)).collect();
+            let order = if array.is_fortran() { "F" } else { "C" };
+            format!("array{:?}{order}[{}]", array.shape(), numbers.join(", "))
+        }
+        Value::Dtype(dtype) => format!("{dtype:?}"),
+        Value::Name(name) => name.into(),
+        Value::Forgotten => "forgotten".into(),
+    }
 }
 
 /// `array([[0, 1, 2], [3, 4, 5]], uint8)` as numpy 1 under Python 2 writes it.
@@ -173,7 +176,7 @@ fn nothing_but_data_is_accepted() {
 
 #[test]
 fn damage_is_reported_where_it_is() {
-    assert!(error(b"").contains("1 more bytes") && error(b"").contains("byte 0 of 0"));
+    assert!(error(b"").contains("1 more byte of") && error(b"").contains("byte 0 of 0"));
     for (bytes, word) in [
         (&b"\x80\x09."[..], "protocol 9"),
         (b".", "a value on the stack"),
@@ -239,7 +242,7 @@ fn bombs_stay_small() {
 }
 
 /// Walks everything, as a consumer would.
-fn walk(value: Value, steps: &mut usize) {
+pub(super) fn walk(value: Value, steps: &mut usize) {
     if *steps == 0 {
         return;
     }
@@ -268,7 +271,7 @@ fn read_and_walk(bytes: &[u8]) {
 }
 
 /// Bytes that are often opcodes, so that random programs get somewhere.
-fn opcodes() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn opcodes() -> impl Strategy<Value = Vec<u8>> {
     let alphabet = b"NKMJGUCTBX()tlad}su]e012qrphgcRb.IFLSV\n\x01\x00\x02'\x80\x85\x86\x87\x88\x8a\x8c\x8f\x90\x91\x93\x94\x95\x96";
     proptest::collection::vec(prop_oneof![4 => proptest::sample::select(&alphabet[..]), 1 => any::<u8>()], 0..200)
 }

@@ -112,12 +112,9 @@ impl<'a> Cells<'a> {
         }
         let mut notes = Vec::new();
         if count < SPACE_SIZE {
-            notes.push(format!(
-                "{} of the {SPACE_SIZE} cells are not in the source; their values are unknown.",
-                SPACE_SIZE - count
-            ));
+            notes.push(format!("The source has {count} of the {SPACE_SIZE} cells; the others are unknown."));
         }
-        notes.extend(self.lacks.into_iter().map(|(what, cells)| format!("Unknown for {cells} cells: {what}.")));
+        notes.extend(self.lacks.into_iter().map(|(what, cells)| format!("Unknown of {cells} cells: {what}.")));
         let source = format!("{}, {count} cells", self.path.display());
         let table = Accuracies { source, kind: kind.to_string(), compiled_in: false, columns };
         Ok(Imported { table, notes })
