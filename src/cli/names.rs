@@ -9,7 +9,7 @@ use crate::measure::Measure;
 use crate::plot::{Cost, Gain};
 use crate::report::{ConvertFormat, Format, Notation, ReproduceFormat};
 use crate::reproduce::Experiment;
-use crate::search::{DegreeRule, Preset, RankPool, Variant};
+use crate::search::{ClimbBy, DegreeRule, Method, Preset, RankPool, Variant};
 use crate::space::Encoding;
 use crate::statistics::Population;
 use crate::weights::Init;
@@ -152,6 +152,20 @@ pub fn populations() -> Names<Vec<Population>> {
     Names { allowed, read: |name, allowed| find("population", name, allowed) }
 }
 
+/// The search methods, each in its default setting.
+pub fn method() -> Names<Method> {
+    let allowed = Method::NAMES.iter().filter_map(|name| Some((*name, Method::from_name(name).ok()?))).collect();
+    Names { allowed, read: |name, _| Method::from_name(name) }
+}
+
+/// What a local search compares cells by.
+pub fn climb_by() -> Names<ClimbBy> {
+    Names {
+        allowed: ClimbBy::ALL.iter().map(|by| (by.name(), *by)).collect(),
+        read: |name, _| ClimbBy::from_name(name),
+    }
+}
+
 /// The search's presets.
 pub fn preset() -> Names<Preset> {
     Names { allowed: Preset::ALL.iter().map(|p| (p.name(), *p)).collect(), read: |name, _| Preset::from_name(name) }
@@ -196,6 +210,11 @@ fn find<T: Clone>(kind: &'static str, name: &str, allowed: &[(&'static str, T)])
 /// A count of at least 1.
 pub fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number of at least 1".to_string())
+}
+
+/// A number.
+pub fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "expected a number".to_string())
 }
 
 /// A seed.

@@ -1,4 +1,4 @@
-//! `search`: ET-NAS, and what it found.
+//! `search`: a search method, and what it found.
 
 use super::common::{images_line, DrawArguments, EngineArguments, OutputArguments, TableArguments};
 use super::names;
@@ -6,51 +6,92 @@ use super::progress::{catch_interrupts, Progress};
 use crate::backend::Watch;
 use crate::engine::{Engine, Options, SlopeFit};
 use crate::error::{Error, Result};
+use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::report::{self, Output, Run, SearchReport, SearchSetting};
-use crate::search::{DegreeRule, EtNas, LiveScores, Preset, RankPool, Scores, Variant};
+use crate::report::{self, Output, Run, SearchReport, SearchSetting, TrajectoryForm};
+use crate::search::{Budget, ClimbBy, DegreeRule, LiveScores, Method, Preset, RankPool, Scores, Trained, Variant};
 use crate::space::Cell;
 use crate::table::Accuracies;
 use clap::Args;
+use std::path::PathBuf;
 
-/// Search the space with ET-NAS and report the cell it found.
+/// Search the space and report the cell found.
 ///
-/// Evolves a population by Degree and LogSynflow, takes the Pareto front of LogSynflow and naswot, and of it the cell nearest
-/// to the utopian point of LogSynflow, naswot and LossSlope. The search sees no accuracy; it is looked up afterwards.
+/// ET-NAS, the default, evolves a population by Degree and LogSynflow, takes the Pareto front of LogSynflow and naswot, and of it the
+/// cell nearest to the utopian point of LogSynflow, naswot and LossSlope. No method sees a test accuracy; it is looked up afterwards.
+/// Methods that train look their validation accuracies and training times up in a table (--table): their cost is simulated.
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
 pub struct SearchArguments {
-    /// `reference` is what produced the paper's figures, `algorithm1` the paper's text to the letter
-    #[arg(long, value_name = "NAME", value_parser = names::preset(), default_value = EtNas::default().preset.name())]
-    preset: Preset,
-    /// The method, or one of the paper's variants of it
-    #[arg(long, value_name = "NAME", value_parser = names::variant(), default_value = EtNas::default().variant.name())]
-    variant: Variant,
+    /// How to search
+    ///
+    /// et-nas; rank, no-degree, off-degree: its variants, as by --variant; random-naswot, random-accuracy: the best of random cells by
+    /// naswot, or by the validation accuracy after 12 epochs; rea, reinforce: by that accuracy; area: rea from a pool's best by naswot;
+    /// rea-naswot: evolution by naswot; free-rea: by naswot, LogSynflow and skipped layers; local: climbing.
+    #[arg(long, value_name = "NAME", value_parser = names::method(), default_value = "et-nas")]
+    method: Method,
+    /// Cells in the population [default: 20; rea and area 10, free-rea 100]
+    #[arg(long, value_name = "P", value_parser = names::count)]
+    population: Option<usize>,
+    /// Cells drawn from the population for each choice of a parent [default: 5; rea and area 3, free-rea 25]
+    #[arg(long, value_name = "S", value_parser = names::count)]
+    sample: Option<usize>,
+    /// The evolution also ends after this many rejected mutations in a row [default: 1000]
+    #[arg(long, value_name = "N", value_parser = names::count)]
+    patience: Option<usize>,
+    /// End after this many cells [default: 100; free-rea 1000; methods that train end by simulated seconds, random-accuracy apart]
+    #[arg(long, value_name = "N", value_parser = names::count)]
+    evaluations: Option<usize>,
+    /// End when the simulated training reaches this [default: 20000 on CIFAR-10, 40000 on CIFAR-100, 120000 on ImageNet16-120]
+    ///
+    /// For methods that train. With --evaluations too, the first limit that is reached ends the search.
+    #[arg(long, value_name = "S", value_parser = names::number)]
+    simulated_seconds: Option<f64>,
+
+    /// `reference` is what produced the paper's figures, `algorithm1` the paper's text to the letter [default: reference]
+    #[arg(long, value_name = "NAME", value_parser = names::preset(), help_heading = "ET-NAS")]
+    preset: Option<Preset>,
+    /// ET-NAS itself, or one of the paper's variants of it [default: et-nas]
+    #[arg(long, value_name = "NAME", value_parser = names::variant(), help_heading = "ET-NAS")]
+    variant: Option<Variant>,
     /// A child's Degree against its parent's: at least equal, greater, or not compared [default: the preset's]
-    #[arg(long, value_name = "RULE", value_parser = names::degree_rule())]
+    #[arg(long, value_name = "RULE", value_parser = names::degree_rule(), help_heading = "ET-NAS")]
     degree_rule: Option<DegreeRule>,
-    /// Which cells the variant `rank` ranks
-    #[arg(long, value_name = "NAME", value_parser = names::rank_pool())]
-    #[arg(default_value = EtNas::default().rank_pool.name())]
-    rank_pool: RankPool,
-    /// Cells in the population
-    #[arg(long, value_name = "P", value_parser = names::count, default_value_t = EtNas::default().population)]
-    population: usize,
-    /// Cells drawn from the population for each choice of a parent
-    #[arg(long, value_name = "S", value_parser = names::count, default_value_t = EtNas::default().sample)]
-    sample: usize,
-    /// The evolution ends when its history is longer than this
-    #[arg(long, value_name = "C", value_parser = names::count, default_value_t = EtNas::default().cycles)]
-    cycles: usize,
-    /// The evolution also ends after this many rejected mutations in a row
-    #[arg(long, value_name = "N", value_parser = names::count, default_value_t = EtNas::default().patience)]
-    patience: usize,
+    /// Which cells the variant `rank` ranks [default: front]
+    #[arg(long, value_name = "NAME", value_parser = names::rank_pool(), help_heading = "ET-NAS")]
+    rank_pool: Option<RankPool>,
+    /// The evolution ends when its history is longer than this [default: 60]
+    #[arg(long, value_name = "C", value_parser = names::count, help_heading = "ET-NAS")]
+    cycles: Option<usize>,
+
+    /// area: random cells of which the best by naswot are the first population [default: 100]
+    #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Other methods")]
+    pool: Option<usize>,
+    /// local: what cells are compared by [default: naswot]
+    #[arg(long, value_name = "NAME", value_parser = names::climb_by(), help_heading = "Other methods")]
+    by: Option<ClimbBy>,
+    /// local: end after this many starts, each followed to its optimum
+    #[arg(long, value_name = "N", value_parser = names::count, help_heading = "Other methods")]
+    starts: Option<usize>,
+    /// reinforce: learning rate of Adam [default: 0.01]
+    #[arg(long, value_name = "RATE", value_parser = names::number, help_heading = "Other methods")]
+    learning_rate: Option<f64>,
+    /// reinforce: decay of the average reward, the baseline [default: 0.9]
+    #[arg(long, value_name = "M", value_parser = names::number, help_heading = "Other methods")]
+    momentum: Option<f64>,
+    /// Methods that train: the data set whose validation accuracy they compare [default: --dataset; the paper's Table II: cifar10]
+    #[arg(long, value_name = "NAME", value_parser = names::dataset(), help_heading = "Other methods")]
+    validate_on: Option<Dataset>,
+
     /// Independent runs, each with its own random decisions
     #[arg(long, value_name = "R", value_parser = names::count, default_value_t = 1)]
     runs: usize,
     /// Each run draws its own weights; else all runs share them
     #[arg(long)]
     weights_per_run: bool,
+    /// Write the best cell so far after each evaluation to FILE (.csv or .jsonl), with what was spent
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    trajectory: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArguments,
     #[command(flatten)]
@@ -64,42 +105,194 @@ pub struct SearchArguments {
 impl SearchArguments {
     /// Everything is read and checked; nothing is computed.
     pub fn ready(self) -> Result<SearchJob> {
-        let search = EtNas {
-            preset: self.preset,
-            variant: self.variant,
-            degree_rule: self.degree_rule,
-            rank_pool: self.rank_pool,
-            population: self.population,
-            sample: self.sample,
-            cycles: self.cycles,
-            patience: self.patience,
-        };
-        search.check()?;
+        let method = self.method()?;
+        method.check()?;
         let mut options = self.engine.options();
         options.repeats = self.draws.repeats;
         // Algorithm 1 fits LossSlope's line to all ten losses (SPEC section 4).
-        options.slope_fit = match search.preset {
-            Preset::Reference => SlopeFit::Reference,
-            Preset::Algorithm1 => SlopeFit::Algorithm1,
+        options.slope_fit = match &method {
+            Method::EtNas(search) if search.preset == Preset::Algorithm1 => SlopeFit::Algorithm1,
+            _ => SlopeFit::Reference,
+        };
+        let accuracies = Accuracies::find(self.table.table.as_deref())?;
+        let validated_on = method.needs_trained().then(|| self.validate_on.unwrap_or(options.dataset));
+        if let Some(validated_on) = validated_on {
+            Trained::new(&accuracies, options.dataset, validated_on)?;
+        }
+        let trajectory = match self.trajectory {
+            Some(path) if self.output.output.as_ref() == Some(&path) => {
+                let what = "The file of --trajectory";
+                return Err(Error::options(
+                    what,
+                    "another than that of -o",
+                    path.display().to_string(),
+                    "Name two files.",
+                ));
+            }
+            Some(path) => Some((TrajectoryForm::of(&path)?, path)),
+            None => None,
         };
         Ok(SearchJob {
-            search,
+            method,
+            validated_on,
             runs: self.runs,
             weights_per_run: self.weights_per_run,
             options,
-            accuracies: Accuracies::find(self.table.table.as_deref())?,
+            accuracies,
+            trajectory,
             output: self.output,
         })
+    }
+
+    /// The method with the options given, which must be its own.
+    fn method(&self) -> Result<Method> {
+        let mut method = self.method.clone();
+        match &mut method {
+            Method::EtNas(search) => {
+                if let (true, Some(variant)) = (search.variant != Variant::EtNas, self.variant) {
+                    if variant != search.variant {
+                        return Err(Error::options(
+                            "--variant",
+                            format!(
+                                "none beside --method {}, which is the variant of that name",
+                                search.variant.name()
+                            ),
+                            variant.name(),
+                            "Give one of the two.",
+                        ));
+                    }
+                }
+                set(&mut search.variant, self.variant);
+                set(&mut search.preset, self.preset);
+                search.degree_rule = self.degree_rule;
+                set(&mut search.rank_pool, self.rank_pool);
+                set(&mut search.population, self.population);
+                set(&mut search.sample, self.sample);
+                set(&mut search.cycles, self.cycles);
+                set(&mut search.patience, self.patience);
+            }
+            Method::RandomNaswot(search) => set(&mut search.evaluations, self.evaluations),
+            Method::RandomAccuracy(search) => self.set_budget(&mut search.budget),
+            Method::Rea(search) => {
+                set(&mut search.population, self.population);
+                set(&mut search.sample, self.sample);
+                self.set_budget(&mut search.budget);
+            }
+            Method::ReaNaswot(search) => {
+                set(&mut search.population, self.population);
+                set(&mut search.sample, self.sample);
+                set(&mut search.evaluations, self.evaluations);
+                set(&mut search.patience, self.patience);
+            }
+            Method::Area(search) => {
+                set(&mut search.pool, self.pool);
+                set(&mut search.population, self.population);
+                set(&mut search.sample, self.sample);
+                self.set_budget(&mut search.budget);
+            }
+            Method::Reinforce(search) => {
+                set(&mut search.learning_rate, self.learning_rate);
+                set(&mut search.momentum, self.momentum);
+                self.set_budget(&mut search.budget);
+            }
+            Method::FreeRea(search) => {
+                set(&mut search.population, self.population);
+                set(&mut search.sample, self.sample);
+                set(&mut search.evaluations, self.evaluations);
+                set(&mut search.patience, self.patience);
+            }
+            Method::LocalSearch(search) => {
+                set(&mut search.by, self.by);
+                search.starts = self.starts;
+                self.set_budget(&mut search.budget);
+            }
+        }
+        let own = options_of(&method);
+        match self.given().into_iter().find(|(name, given)| *given && !own.contains(name)) {
+            Some((name, _)) => Err(Error::options(
+                name,
+                format!("an option of --method {}, which has {}", method.name(), own.join(", ")),
+                "one of other methods",
+                "Leave it out, or choose another method.",
+            )),
+            None => Ok(method),
+        }
+    }
+
+    /// A limit that is given takes the place of the method's own.
+    fn set_budget(&self, budget: &mut Budget) {
+        let given = Budget { evaluations: self.evaluations, simulated_seconds: self.simulated_seconds };
+        if given != Budget::default() {
+            *budget = given;
+        }
+    }
+
+    /// The options that not every method has, and whether they were given.
+    fn given(&self) -> [(&'static str, bool); 17] {
+        [
+            ("--preset", self.preset.is_some()),
+            ("--variant", self.variant.is_some()),
+            ("--degree-rule", self.degree_rule.is_some()),
+            ("--rank-pool", self.rank_pool.is_some()),
+            ("--cycles", self.cycles.is_some()),
+            ("--population", self.population.is_some()),
+            ("--sample", self.sample.is_some()),
+            ("--patience", self.patience.is_some()),
+            ("--evaluations", self.evaluations.is_some()),
+            ("--simulated-seconds", self.simulated_seconds.is_some()),
+            ("--pool", self.pool.is_some()),
+            ("--by", self.by.is_some()),
+            ("--starts", self.starts.is_some()),
+            ("--learning-rate", self.learning_rate.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--validate-on", self.validate_on.is_some()),
+            ("--weights-per-run", self.weights_per_run),
+        ]
+    }
+}
+
+/// Of the options that not every method has, those of this one.
+fn options_of(method: &Method) -> Vec<&'static str> {
+    let budget = ["--evaluations", "--simulated-seconds"];
+    let population = ["--population", "--sample"];
+    let mut own = match method {
+        Method::EtNas(_) => {
+            let own = ["--preset", "--variant", "--degree-rule", "--rank-pool", "--cycles", "--patience"];
+            [&own[..], &population].concat()
+        }
+        Method::RandomNaswot(_) => vec!["--evaluations"],
+        Method::ReaNaswot(_) | Method::FreeRea(_) => [&population[..], &["--patience", "--evaluations"]].concat(),
+        Method::RandomAccuracy(_) => budget.to_vec(),
+        Method::Rea(_) => [population, budget].concat(),
+        Method::Area(_) => [&["--pool"], &population[..], &budget].concat(),
+        Method::Reinforce(_) => [["--learning-rate", "--momentum"], budget].concat(),
+        Method::LocalSearch(_) => [["--by", "--starts"], budget].concat(),
+    };
+    if method.needs_trained() {
+        own.push("--validate-on");
+    }
+    if !method.needs_scores().is_empty() {
+        own.push("--weights-per-run");
+    }
+    own
+}
+
+/// Sets what was given.
+fn set<T: Copy>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
     }
 }
 
 /// A search to run.
 pub struct SearchJob {
-    search: EtNas,
+    method: Method,
+    validated_on: Option<Dataset>,
     runs: usize,
     weights_per_run: bool,
     options: Options,
     accuracies: Accuracies,
+    trajectory: Option<(TrajectoryForm, PathBuf)>,
     output: OutputArguments,
 }
 
@@ -107,6 +300,10 @@ impl SearchJob {
     /// Searches and writes.
     pub fn run(self) -> Result<()> {
         let output = Output::open(self.output.output.as_deref(), true)?;
+        let trajectory = match &self.trajectory {
+            Some((form, path)) => Some((*form, Output::open(Some(path), true)?)),
+            None => None,
+        };
         catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let progress = Progress::new(self.runs.saturating_mul(self.steps()), self.output.quiet);
@@ -119,7 +316,8 @@ impl SearchJob {
         }
 
         let setting = SearchSetting {
-            search: &self.search,
+            method: &self.method,
+            validated_on: self.validated_on,
             runs: self.runs,
             weights_per_run: self.weights_per_run,
             accuracies: &self.accuracies,
@@ -128,6 +326,9 @@ impl SearchJob {
         let images = images_line(&engine);
         let found = SearchReport { setting, dataset: self.options.dataset, runs: &runs, images };
         let missing = found.missing().filter(|_| self.output.format != report::Format::Table);
+        if let Some((form, output)) = trajectory {
+            report::write_trajectory(&found, form, &metadata, output)?;
+        }
         found.write(self.output.format, &metadata, output)?;
         if let Some(sentence) = missing {
             progress.note(&sentence);
@@ -141,6 +342,10 @@ impl SearchJob {
     /// The runs that ended, and whether the work was interrupted before all had.
     fn search(&self, engine: &Engine, progress: &Progress) -> Result<(Vec<Run>, bool)> {
         let seeds = self.options.seeds;
+        let trained = match self.validated_on {
+            Some(validated_on) => Some(Trained::new(&self.accuracies, self.options.dataset, validated_on)?),
+            None => None,
+        };
         let mut shared = LiveScores::new(engine, progress);
         let mut runs = Vec::with_capacity(self.runs);
         for number in 0..self.runs {
@@ -150,19 +355,19 @@ impl SearchJob {
                 scores: &mut shared,
                 progress,
                 run: if self.runs > 1 { format!("run {} of {}: ", number + 1, self.runs) } else { String::new() },
-                start: number * steps,
+                start: number.saturating_mul(steps),
                 steps,
-                length: self.runs * steps,
+                length: self.runs.saturating_mul(steps),
                 done: 0,
             };
             let outcome = if weight_seed == seeds.weight {
-                self.search.run(&mut watched, seeds.search, number)
+                self.method.run(&mut watched, trained.as_ref(), seeds.search, number)
             } else {
                 let mut options = self.options.clone();
                 options.seeds.weight = weight_seed;
                 let engine = Engine::new(options)?;
                 let mut own = LiveScores::new(&engine, progress);
-                self.search.run(&mut Watched { scores: &mut own, ..watched }, seeds.search, number)
+                self.method.run(&mut Watched { scores: &mut own, ..watched }, trained.as_ref(), seeds.search, number)
             };
             match outcome {
                 Ok(outcome) => runs.push(Run { number, weight_seed, outcome }),
@@ -176,10 +381,19 @@ impl SearchJob {
         Ok((runs, false))
     }
 
-    /// Scores that a run will ask for, as far as can be foreseen: LogSynflow of the history, naswot of some 45 % of it, and
-    /// LossSlope of a front of about five.
+    /// Scores that a run will ask for, as far as can be foreseen: in ET-NAS LogSynflow of the history, naswot of some 45 % of it, and
+    /// LossSlope of a front of about five. Trainings are looked up and take no time.
     fn steps(&self) -> usize {
-        self.search.cycles.saturating_add(1 + self.search.cycles * 45 / 100 + 5)
+        match &self.method {
+            Method::EtNas(search) => {
+                search.cycles.saturating_add(1 + search.cycles / 100 * 45 + search.cycles % 100 * 45 / 100 + 5)
+            }
+            Method::FreeRea(search) => 2 * search.evaluations,
+            Method::Area(search) => search.pool,
+            // A start takes some 80 evaluations, most of the first ones new.
+            Method::LocalSearch(search) => search.starts.unwrap_or(0).saturating_mul(80).max(100),
+            other => other.budget(self.options.dataset).evaluations.unwrap_or(1),
+        }
     }
 }
 
@@ -202,14 +416,14 @@ impl Scores for Watched<'_> {
     fn scores(&mut self, measure: Measure, cells: &[Cell]) -> Result<Vec<f64>> {
         let title = report::title(measure);
         let text = match cells.len() {
-            1 => format!("{}evolution, {title} of cell {}", self.run, self.done + 1),
+            1 => format!("{}{title} of cell {}", self.run, self.done + 1),
             n => format!("{}{title} of {n} cells", self.run),
         };
         self.progress.describe(text);
-        self.progress.move_to(self.start + self.done.min(self.steps), self.length);
+        self.progress.move_to(self.start.saturating_add(self.done.min(self.steps)), self.length);
         let values = self.scores.scores(measure, cells)?;
         self.done += cells.len();
-        self.progress.move_to(self.start + self.done.min(self.steps), self.length);
+        self.progress.move_to(self.start.saturating_add(self.done.min(self.steps)), self.length);
         Ok(values)
     }
 }

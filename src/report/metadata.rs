@@ -2,8 +2,9 @@
 
 use super::{json::object, measures, Sweep};
 use crate::engine::Engine;
+use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::search::EtNas;
+use crate::search::Method;
 use crate::table::Accuracies;
 use serde_json::{json, Value};
 
@@ -29,8 +30,10 @@ pub fn score_metadata(
 
 /// What was asked of a search beside the engine's options.
 pub struct SearchSetting<'a> {
-    /// The search.
-    pub search: &'a EtNas,
+    /// The method.
+    pub method: &'a Method,
+    /// The data set by whose validation accuracy cells are compared, where the method trains.
+    pub validated_on: Option<Dataset>,
     /// Runs asked for.
     pub runs: usize,
     /// Each run draws its own weights.
@@ -41,26 +44,14 @@ pub struct SearchSetting<'a> {
 
 /// The metadata of a search, as [`score_metadata`] with the search's own setting and the source of accuracies.
 pub fn search_metadata(engine: &Engine, setting: &SearchSetting, complete: bool) -> Value {
-    let search = setting.search;
+    let measures: &[Measure] = match setting.method {
+        Method::EtNas(_) => &[Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope],
+        other => other.needs_scores(),
+    };
     let mut meta = opening("search", engine);
     meta.extend(object([
-        (
-            "search",
-            json!({
-                "method": "ET-NAS",
-                "preset": search.preset.name(),
-                "variant": search.variant.name(),
-                "degree_rule": search.rule().name(),
-                "rank_pool": search.rank_pool.name(),
-                "population": search.population,
-                "sample": search.sample,
-                "cycles": search.cycles,
-                "patience": search.patience,
-                "runs": setting.runs,
-                "weights_per_run": setting.weights_per_run,
-            }),
-        ),
-        ("measures", described(&[Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope], engine)),
+        ("search", search_value(setting, engine.options().dataset)),
+        ("measures", described(measures, engine)),
         (
             "accuracies",
             json!({"source": setting.accuracies.source(), "unit": "percent, mean test accuracy after 200 epochs"}),
@@ -68,6 +59,55 @@ pub fn search_metadata(engine: &Engine, setting: &SearchSetting, complete: bool)
         ("complete", Value::from(complete)),
     ]));
     Value::Object(meta)
+}
+
+/// Method, options and budget.
+fn search_value(setting: &SearchSetting, dataset: Dataset) -> Value {
+    let mut value = match setting.method {
+        Method::EtNas(search) => json!({
+            "method": "ET-NAS",
+            "preset": search.preset.name(),
+            "variant": search.variant.name(),
+            "degree_rule": search.rule().name(),
+            "rank_pool": search.rank_pool.name(),
+            "population": search.population,
+            "sample": search.sample,
+            "cycles": search.cycles,
+            "patience": search.patience,
+        }),
+        other => json!({"method": other.title(), "name": other.name()}),
+    };
+    let options = match setting.method {
+        Method::EtNas(_) => Value::Null,
+        Method::RandomNaswot(search) => json!(search),
+        Method::RandomAccuracy(search) => json!(search),
+        Method::Rea(search) => json!(search),
+        Method::ReaNaswot(search) => json!(search),
+        Method::Area(search) => json!(search),
+        Method::Reinforce(search) => json!(search),
+        Method::FreeRea(search) => json!(search),
+        Method::LocalSearch(search) => json!(search),
+    };
+    if let (Some(object), Value::Object(options)) = (value.as_object_mut(), options) {
+        object.extend(options);
+        // The budget in force, not the one that was left open.
+        let budget = setting.method.budget(dataset);
+        for (key, limit) in
+            [("evaluations", json!(budget.evaluations)), ("simulated_seconds", json!(budget.simulated_seconds))]
+        {
+            if object.contains_key(key) {
+                object.insert(key.to_string(), limit);
+            }
+        }
+        if let Some(validated_on) = setting.validated_on {
+            object.insert("validated_on".to_string(), Value::from(validated_on.name()));
+        }
+    }
+    if let Some(object) = value.as_object_mut() {
+        object.insert("runs".to_string(), Value::from(setting.runs));
+        object.insert("weights_per_run".to_string(), Value::from(setting.weights_per_run));
+    }
+    value
 }
 
 fn opening(command: &str, engine: &Engine) -> serde_json::Map<String, Value> {

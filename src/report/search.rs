@@ -6,7 +6,7 @@ use super::{draw, json, metadata::SearchSetting, number, Format, Output};
 use crate::error::Result;
 use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::search::{Finalist, Outcome};
+use crate::search::{Criterion, Finalist, Method, Outcome};
 use crate::table::Summary;
 use serde_json::{json, Map, Value};
 
@@ -63,7 +63,8 @@ impl SearchReport<'_> {
     }
 
     fn run(&self, run: &Run, with_seconds: bool) -> Map<String, Value> {
-        let Outcome { winner, front, evaluations, seconds, ended, .. } = &run.outcome;
+        let Outcome { winner, front, evaluations, seconds, ended, criterion, score, simulated_seconds, .. } =
+            &run.outcome;
         let mut object = json::object([
             ("run", Value::from(run.number)),
             ("arch", Value::from(winner.to_string())),
@@ -79,21 +80,31 @@ impl SearchReport<'_> {
                     "loss_slope": evaluations.loss_slope,
                     "mutations": evaluations.mutations,
                     "children": evaluations.children,
+                    "trained": evaluations.trained,
                 }),
             ),
         ]);
         if with_seconds {
-            let phases = json!({
-                "evolution": seconds.evolution,
-                "naswot": seconds.naswot,
-                "loss_slope": seconds.loss_slope,
-                "total": seconds.total,
-            });
+            let phases = match self.setting.method {
+                Method::EtNas(_) => json!({
+                    "evolution": seconds.evolution,
+                    "naswot": seconds.naswot,
+                    "loss_slope": seconds.loss_slope,
+                    "total": seconds.total,
+                }),
+                _ => json!({"total": seconds.total}),
+            };
             object.insert("seconds".to_string(), phases);
         }
         object.insert("front".to_string(), front.iter().map(finalist).collect());
         object.insert("ended".to_string(), Value::from(ended.name()));
         object.insert("notes".to_string(), Value::from(run.outcome.notes()));
+        object.extend(json::object([
+            ("method", Value::from(self.setting.method.name())),
+            ("criterion", Value::from(criterion.key())),
+            ("score", Value::from(*score)),
+            ("simulated_seconds", Value::from(*simulated_seconds)),
+        ]));
         object
     }
 
@@ -106,15 +117,12 @@ impl SearchReport<'_> {
                     Value::Array(_) if key == "notes" => {}
                     Value::Object(counts) if key == "evaluations" => {
                         for (name, count) in counts {
-                            let scored = Measure::from_name(&name).is_ok();
+                            let scored = Measure::from_name(&name).is_ok() || name == "trained";
                             row.insert(if scored { format!("evaluations_{name}") } else { name }, count);
                         }
                     }
                     Value::Array(front) => {
-                        let winner = run.outcome.front.iter().find(|f| f.cell == run.outcome.winner);
-                        for (key, value) in winner.map_or_else(|| Map::from_iter(SCORES.map(absent)), scores) {
-                            row.insert(key, value);
-                        }
+                        row.extend(winner_scores(&run.outcome));
                         row.insert("front_size".to_string(), Value::from(front.len()));
                     }
                     other => {
@@ -130,14 +138,46 @@ impl SearchReport<'_> {
     }
 
     fn heading(&self) -> String {
-        let search = self.setting.search;
         let runs = match self.setting.runs {
             1 => String::new(),
             n => format!(", {n} runs"),
         };
-        let variant = search.variant.name();
         let title = self.dataset.title();
-        format!("ET-NAS on {title}: preset {}, variant {variant}{runs}\n\n", search.preset.name())
+        let (name, options) = match self.setting.method {
+            Method::EtNas(search) => {
+                ("ET-NAS", format!("preset {}, variant {}", search.preset.name(), search.variant.name()))
+            }
+            other => (other.title(), self.options(other)),
+        };
+        format!("{name} on {title}: {options}{runs}\n\n")
+    }
+
+    /// The options of a method that is no ET-NAS.
+    fn options(&self, method: &Method) -> String {
+        let budget = method.budget(self.dataset);
+        let tournament = |population: usize, sample: usize| format!("population {population}, sample {sample}");
+        let mut options = match method {
+            Method::EtNas(_) | Method::RandomNaswot(_) | Method::RandomAccuracy(_) => Vec::new(),
+            Method::Rea(search) => vec![tournament(search.population, search.sample)],
+            Method::ReaNaswot(search) => vec![tournament(search.population, search.sample)],
+            Method::FreeRea(search) => vec![tournament(search.population, search.sample)],
+            Method::Area(search) => vec![format!("pool {}", search.pool), tournament(search.population, search.sample)],
+            Method::Reinforce(search) => {
+                vec![format!("learning rate {}, momentum {}", search.learning_rate, search.momentum)]
+            }
+            Method::LocalSearch(search) => {
+                let starts = search.starts.map(|starts| format!("{} starts", number::grouped(starts as u64)));
+                [Some(format!("by {}", search.by.name())), starts].into_iter().flatten().collect()
+            }
+        };
+        options.extend(
+            self.setting.validated_on.filter(|d| *d != self.dataset).map(|d| format!("validated on {}", d.title())),
+        );
+        options.extend(budget.evaluations.map(|n| format!("{} cells", number::grouped(n as u64))));
+        options.extend(
+            budget.simulated_seconds.map(|s| format!("{} simulated seconds", number::grouped(s.round() as u64))),
+        );
+        options.join(", ")
     }
 
     fn single(&self) -> String {
@@ -152,16 +192,23 @@ impl SearchReport<'_> {
             ("cell", winner.to_string()),
             ("index", winner.index().to_string()),
             ("accuracy", self.accuracy_line(run)),
-            ("evaluated", evaluated(self.runs)),
-            ("seconds", seconds(self.runs)),
-            ("ended", ended.to_string()),
         ];
+        let is_et_nas = matches!(self.setting.method, Method::EtNas(_));
+        if !is_et_nas {
+            let (value, title) = (score(&run.outcome), run.outcome.criterion.title());
+            lines.push(("won by", format!("{title}, {value}")));
+        }
+        lines.extend(self.spent());
+        lines.push(("ended", ended.to_string()));
         let notes: Vec<String> = run.outcome.notes().into_iter().filter(|note| *note != ended.to_string()).collect();
         if !notes.is_empty() {
             lines.push(("note", notes.join("\n")));
         }
         lines.extend(self.sources());
         text.push_str(&pairs(&lines));
+        if !is_et_nas {
+            return text;
+        }
         text.push_str(match front.len() {
             1 => "\nThe only finalist, which won unopposed:\n",
             _ => "\nThe finalists, of which the winner (*) was chosen:\n",
@@ -181,8 +228,44 @@ impl SearchReport<'_> {
         format!("{} % on the test images of {}{rank}", percent(Some(accuracy)), self.dataset.title())
     }
 
-    fn sources(&self) -> [(&'static str, String); 2] {
-        [("images", self.images.clone()), ("accuracies", self.setting.accuracies.source().to_string())]
+    /// What the runs evaluated and took, on the mean.
+    fn spent(&self) -> Vec<(&'static str, String)> {
+        if let Method::EtNas(_) = self.setting.method {
+            return vec![("evaluated", evaluated(self.runs)), ("seconds", seconds(self.runs))];
+        }
+        let counts: [(fn(&Outcome) -> usize, &str); 3] = [
+            (|o| o.evaluations.naswot, "naswot"),
+            (|o| o.evaluations.log_synflow, "LogSynflow"),
+            (|o| o.evaluations.trained, "trainings of 12 epochs"),
+        ];
+        let asked = counts.into_iter().filter(|(count, _)| self.runs.iter().any(|run| count(&run.outcome) > 0));
+        let asked: Vec<String> =
+            asked.map(|(count, name)| format!("{} {name}", mean_count(self.runs, count))).collect();
+        let mut lines = vec![("evaluated", asked.join(", "))];
+        let mean = |of: fn(&Outcome) -> f64| {
+            self.runs.iter().map(|run| of(&run.outcome)).sum::<f64>() / self.runs.len().max(1) as f64
+        };
+        if self.setting.method.needs_trained() {
+            let simulated = mean(|o| o.simulated_seconds);
+            let hours = simulated / 3600.0;
+            lines.push((
+                "simulated",
+                format!("{} s of training ({hours:.1} hours)", number::grouped(simulated.round() as u64)),
+            ));
+        }
+        let total = mean(|o| o.seconds.total);
+        lines.push(("seconds", if total < 0.05 { format!("{total:.4}") } else { format!("{total:.1}") }));
+        lines
+    }
+
+    /// Where images and accuracies come from; images only where the method looks at them.
+    fn sources(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if !self.setting.method.needs_scores().is_empty() {
+            lines.push(("images", self.images.clone()));
+        }
+        lines.push(("accuracies", self.setting.accuracies.source().to_string()));
+        lines
     }
 
     fn front(&self, outcome: &Outcome) -> String {
@@ -216,29 +299,42 @@ impl SearchReport<'_> {
     fn several(&self) -> String {
         let mut text = self.heading();
         let right = |name: &str| (name.to_string(), Align::Right);
-        let mut header = ["run", "index", "test %", "rank", "Degree", "front", "seconds"].map(right).to_vec();
-        header.push(("cell".to_string(), Align::Left));
+        let is_et_nas = matches!(self.setting.method, Method::EtNas(_));
+        let mut header = ["run", "index", "test %", "rank"].map(right).to_vec();
+        let own = match self.runs.first().map(|run| run.outcome.criterion) {
+            Some(Criterion::Naswot) => ["naswot", "evaluated"],
+            Some(Criterion::ValidAccuracy) => ["valid %", "trained"],
+            Some(Criterion::FreeReaRank) => ["rank sum", "evaluated"],
+            _ => ["Degree", "front"],
+        };
+        header.extend(own.map(right));
+        header.extend([right("seconds"), ("cell".to_string(), Align::Left)]);
         let mut grid = Grid::new(header);
         for run in self.runs {
-            let winner = &run.outcome.winner;
+            let Outcome { winner, front, evaluations, seconds, .. } = &run.outcome;
             let rank = self.setting.accuracies.rank(winner, self.dataset);
-            grid.row(vec![
+            let own = match run.outcome.criterion {
+                _ if is_et_nas => [winner.degree().to_string(), front.len().to_string()],
+                Criterion::ValidAccuracy => [score(&run.outcome), number::grouped(evaluations.trained as u64)],
+                _ => [score(&run.outcome), number::grouped(evaluations.naswot as u64)],
+            };
+            let mut row = vec![
                 run.number.to_string(),
                 winner.index().to_string(),
                 percent(self.accuracy(run)),
                 rank.map_or_else(|| number::ABSENT.to_string(), |(rank, _)| number::grouped(rank as u64)),
-                winner.degree().to_string(),
-                run.outcome.front.len().to_string(),
-                format!("{:.1}", run.outcome.seconds.total),
-                winner.to_string(),
-            ]);
+            ];
+            row.extend(own);
+            let precise = if seconds.total < 0.05 { 4 } else { 1 };
+            row.extend([format!("{:.precise$}", seconds.total), winner.to_string()]);
+            grid.row(row);
         }
         text.push_str(&grid.text());
         text.push('\n');
         let mut lines = vec![("accuracy", self.mean_line())];
         if !self.runs.is_empty() {
-            lines.push(("mean run", evaluated(self.runs)));
-            lines.push(("seconds", seconds(self.runs)));
+            let spent = self.spent().into_iter();
+            lines.extend(spent.map(|(label, text)| (if label == "evaluated" { "mean run" } else { label }, text)));
         }
         lines.push(("ended", self.endings()));
         lines.extend(self.sources());
@@ -289,8 +385,17 @@ impl SearchReport<'_> {
 /// Keys of a finalist's scores.
 const SCORES: [&str; 6] = ["log_synflow", "naswot", "loss_slope", "degree", "distance", "rank_sum"];
 
-fn absent(key: &str) -> (String, Value) {
-    (key.to_string(), Value::Null)
+/// What is known of the winner's scores, with the keys [`SCORES`].
+fn winner_scores(outcome: &Outcome) -> Map<String, Value> {
+    if let Some(winner) = outcome.front.iter().find(|f| f.cell == outcome.winner) {
+        return scores(winner);
+    }
+    let value = |key: &str| match (key, outcome.criterion) {
+        ("degree", _) => Value::from(outcome.winner.degree()),
+        ("naswot", Criterion::Naswot) => Value::from(outcome.score),
+        _ => Value::Null,
+    };
+    SCORES.into_iter().map(|key| (key.to_string(), value(key))).collect()
 }
 
 /// The scores of a finalist, with the keys [`SCORES`].
@@ -312,15 +417,30 @@ fn finalist(f: &Finalist) -> Value {
     Value::Object(object)
 }
 
-/// What the runs evaluated, on the mean.
-fn evaluated(runs: &[Run]) -> String {
-    let mean = |count: fn(&Outcome) -> usize| {
-        let sum: usize = runs.iter().map(|run| count(&run.outcome)).sum();
-        match runs.len() {
-            n if n > 0 && sum.is_multiple_of(n) => (sum / n).to_string(),
-            n => format!("{:.1}", sum as f64 / n as f64),
-        }
+/// The winner's value of what it won by.
+fn score(outcome: &Outcome) -> String {
+    let Some(value) = outcome.score else {
+        return number::ABSENT.to_string();
     };
+    match outcome.criterion {
+        Criterion::Naswot => number::rounded(Measure::Naswot, Some(value)),
+        Criterion::ValidAccuracy => percent(Some(value)),
+        _ => format!("{value:.4}"),
+    }
+}
+
+/// A count on the mean over the runs.
+fn mean_count(runs: &[Run], count: fn(&Outcome) -> usize) -> String {
+    let sum: usize = runs.iter().map(|run| count(&run.outcome)).sum();
+    match runs.len() {
+        n if n > 0 && sum.is_multiple_of(n) => number::grouped((sum / n) as u64),
+        n => format!("{:.1}", sum as f64 / n as f64),
+    }
+}
+
+/// What the runs of ET-NAS evaluated, on the mean.
+fn evaluated(runs: &[Run]) -> String {
+    let mean = |count: fn(&Outcome) -> usize| mean_count(runs, count);
     format!(
         "{} LogSynflow, {} naswot, {} LossSlope; {} mutations gave {} children",
         mean(|o| o.evaluations.log_synflow),

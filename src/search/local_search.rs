@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::options::{named, positive};
 use super::outcome::{Ended, Outcome};
 use crate::error::{Error, Result};
+use crate::input::Dataset;
 use crate::random::Stream;
 use crate::space::{Cell, Op, SPACE_SIZE};
 use serde::Serialize;
@@ -55,12 +56,21 @@ impl LocalSearch {
         self.budget.check()
     }
 
-    pub(super) fn search(&self, ledger: Ledger, rng: &mut Stream) -> Result<Outcome> {
+    /// The budget in force.
+    pub(super) fn budget_on(&self, dataset: Dataset) -> Budget {
         let limited = self.starts.is_some() || self.budget != Budget::default();
-        let budget = match self.by {
+        match self.by {
             _ if limited => self.budget,
             ClimbBy::Naswot => Budget::cells(Self::EVALUATIONS),
-            ClimbBy::Accuracy => Budget::paper(ledger.trained()?.dataset()),
+            ClimbBy::Accuracy => Budget::paper(dataset),
+        }
+    }
+
+    pub(super) fn search(&self, ledger: Ledger, rng: &mut Stream) -> Result<Outcome> {
+        let budget = match self.by {
+            // No training, so no data set has a say.
+            ClimbBy::Naswot => self.budget_on(Dataset::Cifar10),
+            ClimbBy::Accuracy => self.budget_on(ledger.trained()?.dataset()),
         };
         let mut climb = Climb { by: self.by, budget, ledger, known: HashMap::new() };
         let mut order = rng.distinct(SPACE_SIZE, SPACE_SIZE).into_iter();

@@ -1,5 +1,6 @@
 //! All search methods behind one interface.
 
+use super::budget::Budget;
 use super::free_rea::FreeRea;
 use super::ledger::Ledger;
 use super::local_search::{ClimbBy, LocalSearch};
@@ -12,6 +13,7 @@ use super::reinforce::Reinforce;
 use super::scores::{require, Scores};
 use super::trained::Trained;
 use crate::error::{Error, Result};
+use crate::input::Dataset;
 use crate::measure::Measure;
 use crate::random::{derive, Stream};
 
@@ -52,7 +54,7 @@ impl Method {
         "area",
         "reinforce",
         "free-rea",
-        "local-search",
+        "local",
     ];
 
     /// The method of a name, in its default setting.
@@ -68,7 +70,7 @@ impl Method {
             "area" => Method::Area(Area::default()),
             "reinforce" => Method::Reinforce(Reinforce::default()),
             "free-rea" => Method::FreeRea(FreeRea::default()),
-            "local-search" => Method::LocalSearch(LocalSearch::default()),
+            "local" => Method::LocalSearch(LocalSearch::default()),
             _ => match Variant::from_name(name) {
                 Ok(variant) => Method::EtNas(EtNas { variant, ..EtNas::default() }),
                 Err(_) => {
@@ -93,7 +95,7 @@ impl Method {
             Method::Area(_) => "area",
             Method::Reinforce(_) => "reinforce",
             Method::FreeRea(_) => "free-rea",
-            Method::LocalSearch(_) => "local-search",
+            Method::LocalSearch(_) => "local",
         }
     }
 
@@ -134,6 +136,22 @@ impl Method {
             Method::EtNas(_) | Method::RandomNaswot(_) | Method::ReaNaswot(_) | Method::FreeRea(_) => false,
             Method::RandomAccuracy(_) | Method::Rea(_) | Method::Area(_) | Method::Reinforce(_) => true,
             Method::LocalSearch(search) => search.by == ClimbBy::Accuracy,
+        }
+    }
+
+    /// What limits a search on this data set; empty for ET-NAS and its variants, which end after their cycles, and for a local
+    /// search of so many starts.
+    pub fn budget(&self, dataset: Dataset) -> Budget {
+        match self {
+            Method::EtNas(_) => Budget::default(),
+            Method::RandomNaswot(search) => Budget::cells(search.evaluations),
+            Method::ReaNaswot(search) => Budget::cells(search.evaluations),
+            Method::FreeRea(search) => Budget::cells(search.evaluations),
+            Method::RandomAccuracy(search) => search.budget.or_paper(dataset),
+            Method::Rea(search) => search.budget.or_paper(dataset),
+            Method::Area(search) => search.budget.or_paper(dataset),
+            Method::Reinforce(search) => search.budget.or_paper(dataset),
+            Method::LocalSearch(search) => search.budget_on(dataset),
         }
     }
 
