@@ -1,6 +1,6 @@
 //! A picture on a surface of plotters: title, panels side by side, notes.
 
-use super::font::{self, Type};
+use super::font::{self, clean, spoken, Type};
 use super::panel;
 use super::picture::Picture;
 use crate::error::{Error, Result};
@@ -69,13 +69,14 @@ pub fn picture<B: DrawingBackend>(picture: &Picture, area: &Area<B>, pen: Pen) -
     let left = (HPos::Left, VPos::Top);
 
     let heading = pen.letters(15.0, true, DARK);
-    let heading = heading.fitted(&picture.title, across);
-    text(area, &heading.cut(&picture.title, across), heading, (margin, margin), left)?;
+    let title = spoken(&picture.title);
+    let heading = heading.fitted(&title, across);
+    text(area, &heading.cut(&title, across), heading, (margin, margin), left)?;
     let titled = picture.panels.iter().any(|panel| !panel.title.is_empty());
     let top = margin + if titled { 29.0 } else { 23.0 } * unit;
 
     let note = pen.letters(10.5, false, GREY);
-    let lines: Vec<String> = picture.notes.iter().flat_map(|sentence| note.lines(sentence, across)).collect();
+    let lines: Vec<String> = picture.notes.iter().flat_map(|sentence| note.lines(&clean(sentence), across)).collect();
     // Half of the height at most: the data come first.
     let kept = lines.len().min((0.5 * height / (LEADING * note.em)) as usize);
     let gap = if kept > 0 { 4.0 * unit } else { 0.0 };

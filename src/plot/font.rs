@@ -90,16 +90,16 @@ impl Type {
     }
 }
 
-/// A name as a picture can show it: one line, without characters that SVG forbids, not endless.
+/// A text as a picture can show it: one line, without characters that SVG forbids.
+pub fn clean(text: &str) -> String {
+    let forbidden = |c: char| c.is_control() || ('\u{fdd0}'..='\u{fdef}').contains(&c) || c as u32 & 0xfffe == 0xfffe;
+    let shown = |c: char| if forbidden(c) { ' ' } else { c };
+    text.chars().map(shown).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A name as a picture can show it: clean, and not endless.
 pub fn spoken(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() || ('\u{fdd0}'..='\u{fdef}').contains(&c) || c as u32 & 0xfffe == 0xfffe {
-            ' '
-        } else {
-            c
-        }
-    };
-    let clean: String = text.chars().map(shown).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let clean = clean(text);
     match clean.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &clean[..end]),
         None => clean,

@@ -3,7 +3,7 @@
 use super::axis::{Axis, Ruled};
 use super::cells;
 use super::draw::{failed, text, Area, Pen, DARK, GREY, PALE};
-use super::font::{spoken, Type};
+use super::font::{clean, spoken, Type};
 use super::picture::{Bar, Ink, Mark, Panel};
 use crate::error::Result;
 use plotters::element::DashedPathElement;
@@ -69,6 +69,7 @@ pub fn draw<B: DrawingBackend>(panel: &Panel, area: &Area<B>, pen: Pen) -> Resul
     let facts = pen.letters(11.0, false, GREY);
     let mut line = 0.0;
     for (content, kind, step) in [(&panel.title, heading, TITLE), (&panel.facts, facts, FACTS)] {
+        let content = &clean(content);
         if !content.is_empty() {
             let room = width - 8.0 * unit;
             let kind = kind.fitted(content, room);
@@ -197,8 +198,9 @@ fn scale<B: DrawingBackend>(
     }
     let small = Type { em: 0.92 * label.em, ..label };
     let room = (BAR - 14.0) * unit;
-    let title = small.fitted(&bar.title, room);
-    text(area, &title.cut(&bar.title, room), title, (x, top), (HPos::Left, VPos::Top))?;
+    let content = spoken(&bar.title);
+    let title = small.fitted(&content, room);
+    text(area, &title.cut(&content, room), title, (x, top), (HPos::Left, VPos::Top))?;
     for (share, mark) in &bar.ticks {
         let y = at(*share);
         let tick = [((x + wide) as i32, y as i32), ((x + wide + 3.0 * unit) as i32, y as i32)];

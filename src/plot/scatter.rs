@@ -1,6 +1,7 @@
 //! Scores against accuracies, a point for each cell.
 
 use super::axis::{Axis, Bounds};
+use super::font::spoken;
 use super::picture::{Bar, Mark, Panel, Picture, Shade};
 use super::values::Values;
 use crate::report::grouped;
@@ -38,7 +39,11 @@ impl Scatter {
     /// The picture of one panel, titled by what it shows.
     pub fn picture(&self) -> Picture {
         let (panel, notes) = self.panel("");
-        Picture { title: first_upper(&format!("{} against {}", self.y.name, self.x.name)), panels: vec![panel], notes }
+        Picture {
+            title: first_upper(&format!("{} against {}", spoken(&self.y.name), spoken(&self.x.name))),
+            panels: vec![panel],
+            notes,
+        }
     }
 
     /// A panel, and sentences on what it does not show.
@@ -69,7 +74,7 @@ impl Scatter {
             1 => notes.push(format!("1 cell {one}.")),
             n => notes.push(format!("{} cells {many}.", grouped(n as u64))),
         };
-        let name = &self.y.name;
+        let name = spoken(&self.y.name);
         note(
             total - known.len(),
             &format!("is left out, as its {name} is not known"),
@@ -85,7 +90,7 @@ impl Scatter {
         if !self.x.higher_is_better && columns[0].len() > 1 {
             notes.push(format!(
                 "Smaller {} is better: τ and ρ are positive if smaller values go with better cells.",
-                self.x.name
+                spoken(&self.x.name)
             ));
         }
         let points = shown.iter().map(point).collect();
@@ -97,24 +102,24 @@ impl Scatter {
     fn missing(&self, known: &[usize]) -> String {
         let lacks = |values: &Values| known.iter().any(|&i| !values.promise[i].is_finite());
         match (lacks(&self.x), lacks(&self.y)) {
-            (true, false) => self.x.name.clone(),
-            (false, true) => self.y.name.clone(),
-            _ => format!("{} or {}", self.x.name, self.y.name),
+            (true, false) => spoken(&self.x.name),
+            (false, true) => spoken(&self.y.name),
+            _ => format!("{} or {}", spoken(&self.x.name), spoken(&self.y.name)),
         }
     }
 
     fn facts(&self, [x, y]: &[Vec<f64>; 2]) -> String {
         let n = format!("n = {}", grouped(x.len() as u64));
         match (kendall_tau_b(x, y), spearman_rho(x, y)) {
-            (Some(tau), Some(rho)) => format!("{n},  Kendall τ = {},  Spearman ρ = {}", signed(tau), signed(rho)),
+            (Some(tau), Some(rho)) => format!("{n}, Kendall τ = {}, Spearman ρ = {}", signed(tau), signed(rho)),
             _ if x.len() < 2 => n,
             _ if !x.iter().any(|v| v.is_finite()) => {
-                format!("{n},  no τ and ρ: no cell has {}", self.x.name)
+                format!("{n}, no τ and ρ: no cell has {}", spoken(&self.x.name))
             }
             _ => {
                 let equal = |values: &[f64]| values.windows(2).all(|pair| pair[0] == pair[1]);
-                let of = if equal(x) { &self.x.name } else { &self.y.name };
-                format!("{n},  no τ and ρ: all values of {of} are equal")
+                let of = spoken(if equal(x) { &self.x.name } else { &self.y.name });
+                format!("{n}, no τ and ρ: all values of {of} are equal")
             }
         }
     }

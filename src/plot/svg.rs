@@ -1,6 +1,7 @@
 //! Pictures as SVG.
 
 use super::draw;
+use super::font::spoken;
 use super::picture::{Picture, Size};
 use crate::error::{Error, Result};
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
@@ -27,7 +28,7 @@ impl Picture {
         let Some((attributes, body)) = rest else {
             return Err(Error::Internal(format!("an SVG file begins with {:?}", text.get(..80))));
         };
-        let title = escaped(&self.title);
+        let title = escaped(&spoken(&self.title));
         // A square of density has no edge to speak of: the attributes that say nothing are a third of such a file.
         let body = body.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
         Ok(format!(

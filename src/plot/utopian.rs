@@ -17,7 +17,7 @@ pub fn utopian(measure: Values, distance: Values, y: Values, colouring: &Colouri
         let letter = &title[..3];
         for note in told {
             // What both panels leave out is told once.
-            let common = notes.iter_mut().find(|known| known.get(4..) == Some(&note));
+            let common = notes.iter_mut().find(|known| known.get(4..) == Some(note.as_str()));
             match common {
                 Some(known) => *known = note,
                 None => notes.push(format!("{letter} {note}")),

@@ -2,7 +2,7 @@
 
 use super::sheets::PictureArguments;
 use crate::cli::common::EngineArguments;
-use crate::cli::progress::{catch_interrupts, Progress};
+use crate::cli::progress::Progress;
 use crate::cli::{cells, names};
 use crate::engine::{Engine, Options};
 use crate::error::Result;
@@ -48,7 +48,6 @@ impl LossesJob {
     /// Trains, draws and writes.
     pub fn run(self) -> Result<()> {
         let sheets = self.sheets.open((720, 460))?;
-        catch_interrupts();
         let engine = Engine::new(self.options.clone())?;
         let progress = Progress::new(self.cells.len(), self.sheets.quiet);
         engine.device_note().into_iter().for_each(|note| progress.note(note));

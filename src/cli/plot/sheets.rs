@@ -1,5 +1,6 @@
 //! Where a picture goes, and how large it is there.
 
+use crate::cli::progress::catch_interrupts;
 use crate::error::{Error, Result};
 use crate::plot::{Picture, Size};
 use crate::report::Output;
@@ -85,8 +86,9 @@ fn form(path: &Path) -> Result<Form> {
 }
 
 impl Sheets {
-    /// Opens files for a picture of this size.
+    /// Opens files for a picture of this size. From now on an interrupt leaves none of them half.
     pub fn open(paths: &[PathBuf], size: Size) -> Result<Sheets> {
+        catch_interrupts();
         let open = |path: &PathBuf| Ok((form(path)?, Output::open(Some(path), false)?));
         Ok(Sheets { size, title: None, outputs: paths.iter().map(open).collect::<Result<_>>()? })
     }
