@@ -133,7 +133,8 @@ pub struct OutputArguments {
     pub format: Format,
     /// Write the results to FILE, and how to get them again to FILE.meta.json
     ///
-    /// The file appears when the work is done, or with what is finished when it is interrupted; never half a record.
+    /// The file appears when the work is done, or with what is finished when it is interrupted; never half a record. `score` appends
+    /// jsonl and csv as they come.
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Neither progress bar nor notes on stderr; errors are still told
