@@ -6,6 +6,7 @@ mod common;
 mod bad_input;
 mod bench;
 mod cards;
+mod convert;
 mod correlate;
 mod explain;
 mod formats;
@@ -16,6 +17,7 @@ mod rank;
 mod score;
 mod search;
 mod sweep;
+mod table;
 mod weights;
 
 use assert_cmd::Command;

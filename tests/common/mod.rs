@@ -4,6 +4,7 @@
 pub mod golden;
 pub mod golden_checks;
 pub mod measures;
+pub mod pickled;
 
 use std::io::Write;
 use std::path::PathBuf;
