@@ -55,7 +55,7 @@ pub struct ScoreArguments {
     chunk: Option<usize>,
     /// Score part I of N of the cells; `merge` puts the parts together
     ///
-    /// The parts cost alike and together hold every cell once. Each needs a file of its own.
+    /// That is cells I, I + N, I + 2N and so on of those asked for. Each part needs a file of its own.
     #[arg(long, value_name = "I/N", value_parser = names::shard)]
     shard: Option<Shard>,
     /// Go on with the sweep that FILE of -o holds the begin of: its records are kept and the rest is computed
@@ -118,8 +118,9 @@ impl ScoreArguments {
             _ if measures.contains(&Measure::Utopian) => Some(sweep.cells().len().max(1)),
             chunk => chunk,
         };
-        let parts = [("--resume", self.resume), ("--shard", self.shard.is_some())];
-        for (option, _) in parts.into_iter().filter(|(_, given)| *given && measures.contains(&Measure::Utopian)) {
+        let alone =
+            [("--resume", self.resume), ("--shard", self.shard.is_some())].into_iter().find(|(_, given)| *given);
+        if let Some((option, _)) = alone.filter(|_| measures.contains(&Measure::Utopian)) {
             return Err(Error::options(
                 option,
                 "measures of single cells",
