@@ -393,6 +393,14 @@ fn trajectories_of_both_forms_give_the_same_picture() {
     let svg = picture.svg(SIZE).unwrap();
     assert_well_formed(&svg);
     assert_eq!(elements(&svg, "polygon").len(), 1);
+    assert!(texts(&svg).contains(&"Test accuracy of the best cell so far (%)"));
+    let (_c, other) = file("o.csv", "method,dataset,evaluations,test_accuracy\nrea,cifar100,1,70\nrea,cifar10,1,90\n");
+    let names = |paths: &[&PathBuf]| -> Vec<String> {
+        let picture = Trajectories::open(paths, Cost::Evaluations, Gain::Accuracy).unwrap().picture(false);
+        picture.panels[0].legend.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&[&other]), ["rea on CIFAR-100, 1 run", "rea on CIFAR-10, 1 run"]);
+    assert_eq!(names(&[&csv, &csv])[0], "rea, 4 runs");
     let simulated = open(&csv, Cost::Simulated);
     assert!(simulated.panels[0].x.title.contains("Simulated") && simulated.panels[0].x.range.1 > 900.0);
 }
@@ -415,6 +423,10 @@ fn what_is_no_trajectory_is_told_with_its_line() {
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(expected), "{content:?}: {error}");
     }
+    let two = "evaluations,criterion,score\n1,naswot,5\n2,utopian,0.5\n";
+    let (_folder, path) = file("t.csv", two);
+    let error = Trajectories::open(&[&path], Cost::Evaluations, Gain::Score).unwrap_err().to_string();
+    assert!(error.contains("naswot, and utopian in line 3"), "{error}");
     let many: String = (0..15).map(|i| format!("m{i},0,1,,,,,90\n")).collect();
     let (_folder, path) = file("t.csv", &(HEADER.to_string() + &many));
     let error = Trajectories::open(&[&path], Cost::Evaluations, Gain::Accuracy).unwrap_err().to_string();

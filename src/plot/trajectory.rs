@@ -1,8 +1,11 @@
 //! Searches over their course: the best cell so far against what has been spent.
 
 use super::axis::{Axis, Bounds};
+use super::font::spoken;
 use super::picture::{Ink, Mark, Panel, Picture};
+use super::scatter::first_upper;
 use crate::error::{Error, Result};
+use crate::input::Dataset;
 use crate::report::grouped;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -72,10 +75,6 @@ impl Gain {
     fn words(self) -> &'static str {
         ["test accuracy", "score"][self as usize]
     }
-
-    fn title(self) -> &'static str {
-        ["Test accuracy of the best cell so far (%)", "Score of the best cell so far"][self as usize]
-    }
 }
 
 /// The courses of some runs of some methods.
@@ -83,10 +82,22 @@ impl Gain {
 pub struct Trajectories {
     cost: Cost,
     gain: Gain,
-    /// Methods in the order of the files, each with its runs: what was spent and the gain then, ascending.
-    methods: Vec<(String, Vec<Vec<[f64; 2]>>)>,
+    /// In the order of the files.
+    methods: Vec<Method>,
     /// Points without the gain.
     without: usize,
+    /// What the score is, where the files tell.
+    criterion: String,
+}
+
+/// The runs of a method on a data set.
+#[derive(Clone, Debug, PartialEq)]
+struct Method {
+    name: String,
+    /// As in the files; empty where they do not tell.
+    dataset: String,
+    /// What was spent and the gain then, ascending.
+    runs: Vec<Vec<[f64; 2]>>,
 }
 
 impl Trajectories {
@@ -94,31 +105,43 @@ impl Trajectories {
     /// was spent and what was gained.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]; [`Error::Data`] for what is no such file, or if no point of all files has both numbers.
+    /// [`Error::Unreadable`]; [`Error::Data`] for what is no such file, or if no point of all files has both numbers;
+    /// [`Error::Options`] for more than 14 methods, and for scores of several criteria.
     pub fn open(paths: &[impl AsRef<Path>], cost: Cost, gain: Gain) -> Result<Trajectories> {
-        let mut read = Trajectories { cost, gain, methods: Vec::new(), without: 0 };
+        let (mut methods, mut without, mut criterion): (Vec<Method>, usize, Option<String>) = (Vec::new(), 0, None);
         let mut runs: BTreeMap<(usize, usize, String), Vec<[f64; 2]>> = BTreeMap::new();
         for (file, path) in paths.iter().enumerate() {
             let path = path.as_ref();
             for (line, row) in rows(path)? {
-                let Point { method, run, spent, gained } = point(path, line, &row, cost, gain)?;
-                let place = read.methods.iter().position(|(name, _)| *name == method).unwrap_or_else(|| {
-                    read.methods.push((method, Vec::new()));
-                    read.methods.len() - 1
+                let point = point(path, line, &row, cost, gain)?;
+                match (&criterion, gain) {
+                    (Some(first), Gain::Score) if *first != point.criterion => {
+                        let found = format!("{first}, and {} in line {line} of {}", point.criterion, path.display());
+                        let remedy = "Show one criterion, or --y test-accuracy.";
+                        return Err(Error::options("The score of a picture", "one criterion", found, remedy));
+                    }
+                    _ => criterion = Some(point.criterion),
+                }
+                let same = |method: &Method| method.name == point.method && method.dataset == point.dataset;
+                let place = methods.iter().position(same).unwrap_or_else(|| {
+                    let (name, dataset) = (point.method.clone(), point.dataset.clone());
+                    methods.push(Method { name, dataset, runs: Vec::new() });
+                    methods.len() - 1
                 });
-                match gained {
-                    Some(gained) => runs.entry((place, file, run)).or_default().push([spent, gained]),
-                    None => read.without += 1,
+                match point.gained {
+                    Some(gained) => runs.entry((place, file, point.run)).or_default().push([point.spent, gained]),
+                    None => without += 1,
                 }
             }
         }
         for ((place, ..), mut points) in runs {
             points.sort_by(|a, b| a[0].total_cmp(&b[0]));
-            if let Some((_, list)) = read.methods.get_mut(place) {
-                list.push(points);
+            if let Some(method) = methods.get_mut(place) {
+                method.runs.push(points);
             }
         }
-        read.methods.retain(|(_, runs)| !runs.is_empty());
+        methods.retain(|method| !method.runs.is_empty());
+        let read = Trajectories { cost, gain, methods, without, criterion: criterion.unwrap_or_default() };
         let most = 2 * Ink::PALETTE.len();
         match (read.methods.len(), paths.first()) {
             (1.., _) if read.methods.len() <= most => Ok(read),
@@ -143,7 +166,9 @@ impl Trajectories {
     /// The median over the runs of each method, with the quartiles as a band.
     pub fn picture(&self, log_x: bool) -> Picture {
         let (mut bands, mut curves, mut legend) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, (method, runs)) in self.methods.iter().enumerate() {
+        let first = self.methods.first().map_or("", |method| &method.dataset);
+        let one_dataset = self.methods.iter().all(|method| method.dataset == first);
+        for (i, Method { name, dataset, runs }) in self.methods.iter().enumerate() {
             let ink = Ink::PALETTE[i % Ink::PALETTE.len()];
             let course = course(runs, log_x);
             if runs.len() > 1 {
@@ -154,7 +179,8 @@ impl Trajectories {
             curves.push(Mark::Curve { points, ink, dashed: i >= Ink::PALETTE.len(), dots: false });
             let count =
                 if runs.len() == 1 { "1 run".to_string() } else { format!("{} runs", grouped(runs.len() as u64)) };
-            legend.push((format!("{method}, {count}"), ink));
+            let on = if one_dataset { String::new() } else { format!(" on {}", title(dataset)) };
+            legend.push((format!("{name}{on}, {count}"), ink));
         }
         let values = |k: usize| {
             let marks = bands.iter().chain(&curves);
@@ -168,7 +194,15 @@ impl Trajectories {
             points.map(move |point| point[k]).collect::<Vec<f64>>()
         };
         let x = Axis::around(self.cost.title(), values(0), log_x, Bounds::default());
-        let y = Axis::around(self.gain.title(), values(1), false, Bounds::default());
+        let on = if one_dataset && !first.is_empty() { format!(" on {}", title(first)) } else { String::new() };
+        let gained = match (self.gain, self.criterion.as_str()) {
+            (Gain::Accuracy, _) => format!("test accuracy{on}"),
+            (Gain::Score, "") => format!("score{on}"),
+            (Gain::Score, criterion) => format!("{}{on}", spoken(&criterion.replace('_', " "))),
+        };
+        let unit = if self.gain == Gain::Accuracy { " (%)" } else { "" };
+        let y_title = first_upper(&format!("{gained} of the best cell so far{unit}"));
+        let y = Axis::around(&y_title, values(1), false, Bounds::default());
         let mut notes = Vec::new();
         if !bands.is_empty() {
             notes.push("Lines: medians over the runs of a method. Bands: first to third quartile.".to_string());
@@ -180,7 +214,7 @@ impl Trajectories {
         }
         let marks = bands.into_iter().chain(curves).collect();
         let panel = Panel { title: String::new(), facts: String::new(), x, y, marks, legend, bar: None };
-        let title = format!("Best cell so far: {} against {}", self.gain.words(), self.cost.words());
+        let title = format!("Best cell so far: {gained} against {}", self.cost.words());
         Picture { title, panels: vec![panel], notes }
     }
 }
@@ -233,9 +267,16 @@ fn steps<const K: usize>(course: &[(f64, [f64; 3])], of: impl Fn(&[f64; 3]) -> [
     corners
 }
 
+/// How people write a data set.
+fn title(dataset: &str) -> String {
+    Dataset::from_name(dataset).map_or_else(|_| spoken(dataset), |dataset| dataset.title().to_string())
+}
+
 /// A row of a file.
 struct Point {
     method: String,
+    dataset: String,
+    criterion: String,
     run: String,
     spent: f64,
     gained: Option<f64>,
@@ -270,7 +311,9 @@ fn point(path: &Path, line: usize, row: &Map<String, Value>, cost: Cost, gain: G
     let spent = spent.ok_or_else(|| wrong(cost.key(), "a number that is not negative", "none".to_string()))?;
     let named = Some(word("method")).filter(|name| !name.is_empty());
     let stem = || path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    Ok(Point { method: named.unwrap_or_else(stem), run: word("run"), spent, gained: number(gain.key())? })
+    let method = named.unwrap_or_else(stem);
+    let (dataset, criterion, run) = (word("dataset"), word("criterion"), word("run"));
+    Ok(Point { method, dataset, criterion, run, spent, gained: number(gain.key())? })
 }
 
 /// The rows of a file with their lines.

@@ -95,9 +95,20 @@ impl AgainstArguments {
         let colouring = match self.color.as_str() {
             "density" => Colouring::Density,
             "rank" => Colouring::Rank,
-            name => Colouring::Values(values(name, &set, &table)?),
+            name => Colouring::Values(values(name, &set, &table).map_err(with_kinds)?),
         };
         Ok(Against { set, y, colouring, y_bounds: self.y_range.unwrap_or_default() })
+    }
+}
+
+/// The same error for what colours may say, which is more than columns.
+fn with_kinds(error: Error) -> Error {
+    match error {
+        Error::UnknownName { found, allowed, .. } => {
+            let allowed = ["density", "rank"].map(String::from).into_iter().chain(allowed).collect();
+            Error::UnknownName { kind: "colouring", found, allowed }
+        }
+        other => other,
     }
 }
 
