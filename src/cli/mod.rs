@@ -51,7 +51,7 @@ Exit codes: 0 done; 1 input/output or internal failure; 2 wrong use or wrong dat
 
 #[derive(Subcommand)]
 enum Command {
-    /// Search the space with ET-NAS and report the cell it found
+    /// Search the space, with ET-NAS or another method, and report the cell found
     Search(Box<search::SearchArguments>),
     /// Score cells
     Score(Box<score::ScoreArguments>),

@@ -195,8 +195,7 @@ impl SearchReport<'_> {
         ];
         let is_et_nas = matches!(self.setting.method, Method::EtNas(_));
         if !is_et_nas {
-            let (value, title) = (score(&run.outcome), run.outcome.criterion.title());
-            lines.push(("won by", format!("{title}, {value}")));
+            lines.push(("won by", self.reason(&run.outcome)));
         }
         lines.extend(self.spent());
         lines.push(("ended", ended.to_string()));
@@ -215,6 +214,18 @@ impl SearchReport<'_> {
         });
         text.push_str(&self.front(&run.outcome));
         text
+    }
+
+    /// What the winner of a method that is no ET-NAS won by.
+    fn reason(&self, outcome: &Outcome) -> String {
+        let (value, title) = (score(outcome), outcome.criterion.title());
+        match (outcome.criterion, self.setting.validated_on) {
+            (Criterion::ValidAccuracy, Some(on)) if on != self.dataset => {
+                format!("{value} % {title} on {}", on.title())
+            }
+            (Criterion::ValidAccuracy, _) => format!("{value} % {title}"),
+            _ => format!("{title} {value}"),
+        }
     }
 
     fn accuracy_line(&self, run: &Run) -> String {

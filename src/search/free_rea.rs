@@ -24,7 +24,8 @@ pub struct FreeRea {
     pub sample: usize,
     /// Cells evaluated, each by naswot and LogSynflow; a cell that comes up again costs nothing.
     pub evaluations: usize,
-    /// Steps without a new cell after which the search counts as stalled.
+    /// Children in a row that had all been evaluated before, after which the search counts as stalled: a population that has
+    /// converged makes hardly any other.
     pub patience: usize,
 }
 
@@ -70,7 +71,7 @@ impl FreeRea {
             if history.cells.len() == SPACE_SIZE {
                 break Ended::SpaceExhausted;
             }
-            if fruitless == self.patience {
+            if fruitless >= self.patience {
                 break Ended::Stalled { rejections: fruitless };
             }
             generation += 1;
@@ -86,7 +87,7 @@ impl FreeRea {
             history.ledger.evaluations.mutations += children.len();
             history.join(&mut population, &children, generation, self.evaluations)?;
             history.ledger.evaluations.children += history.cells.len() - known;
-            fruitless = if history.cells.len() > known { 0 } else { fruitless + 1 };
+            fruitless = if history.cells.len() > known { 0 } else { fruitless + children.len() };
             if population.len() > self.population {
                 let oldest = population.iter().enumerate().min_by_key(|(_, member)| member.generation);
                 if let Some((place, _)) = oldest {
