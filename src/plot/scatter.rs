@@ -158,9 +158,21 @@ fn signed(v: f64) -> String {
 
 /// A sentence begins with a capital letter; names of measures keep theirs.
 pub(super) fn first_upper(text: &str) -> String {
-    let starts_word = ["test ", "accuracy", "trainable", "multiply", "distance", "utopian", "parameters", "one "]
-        .iter()
-        .any(|w| text.starts_with(w));
+    let starts_word = [
+        "test ",
+        "accuracy",
+        "trainable",
+        "multiply",
+        "distance",
+        "utopian",
+        "parameters",
+        "one ",
+        "valid",
+        "score",
+        "sum of",
+    ]
+    .iter()
+    .any(|w| text.starts_with(w));
     let mut rest = text.chars();
     match rest.next() {
         Some(first) if starts_word => first.to_uppercase().chain(rest).collect(),

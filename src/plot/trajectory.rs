@@ -7,12 +7,23 @@ use super::scatter::first_upper;
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::report::grouped;
+use crate::search::Criterion;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The most places at which the quartiles of a method are taken: more than a picture can show apart.
 const PLACES: usize = 400;
+
+/// What the files may say that a score is.
+const CRITERIA: [Criterion; 6] = [
+    Criterion::Naswot,
+    Criterion::ValidAccuracy,
+    Criterion::LogSynflow,
+    Criterion::Utopian,
+    Criterion::RankSum,
+    Criterion::FreeReaRank,
+];
 
 /// What a search spends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -195,12 +206,13 @@ impl Trajectories {
         };
         let x = Axis::around(self.cost.title(), values(0), log_x, Bounds::default());
         let on = if one_dataset && !first.is_empty() { format!(" on {}", title(first)) } else { String::new() };
-        let gained = match (self.gain, self.criterion.as_str()) {
-            (Gain::Accuracy, _) => format!("test accuracy{on}"),
-            (Gain::Score, "") => format!("score{on}"),
-            (Gain::Score, criterion) => format!("{}{on}", spoken(&criterion.replace('_', " "))),
+        let criterion = CRITERIA.into_iter().find(|criterion| criterion.key() == self.criterion);
+        let (gained, unit) = match (self.gain, criterion) {
+            (Gain::Accuracy, _) => (format!("test accuracy{on}"), " (%)"),
+            (Gain::Score, Some(Criterion::ValidAccuracy)) => (Criterion::ValidAccuracy.title().to_string(), " (%)"),
+            (Gain::Score, Some(criterion)) => (criterion.title().to_string(), ""),
+            (Gain::Score, None) => ("score".to_string(), ""),
         };
-        let unit = if self.gain == Gain::Accuracy { " (%)" } else { "" };
         let y_title = first_upper(&format!("{gained} of the best cell so far{unit}"));
         let y = Axis::around(&y_title, values(1), false, Bounds::default());
         let mut notes = Vec::new();

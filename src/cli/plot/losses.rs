@@ -47,7 +47,7 @@ pub struct LossesJob {
 impl LossesJob {
     /// Trains, draws and writes.
     pub fn run(self) -> Result<()> {
-        let sheets = self.sheets.open((720, 460))?;
+        let sheets = self.sheets.open((720, 500))?;
         let engine = Engine::new(self.options.clone())?;
         let progress = Progress::new(self.cells.len(), self.sheets.quiet);
         engine.device_note().into_iter().for_each(|note| progress.note(note));

@@ -22,7 +22,7 @@ pub struct PlotArguments {
 const AFTER_HELP: &str = "\
 Examples:
   etnas-fast plot scatter scores.jsonl --x naswot --table nb201.csv -o naswot.svg
-  etnas-fast plot utopian scores.jsonl --table nb201.csv --dataset imagenet16-120 -o fig2.svg -o fig2.png
+  etnas-fast plot utopian scores.jsonl --table nb201.csv -o fig2.svg -o fig2.png
   etnas-fast plot trajectory rea.csv et-nas.csv --x simulated-seconds --log-x -o searches.svg
   etnas-fast plot losses 9930 1462 -o losses.svg";
 

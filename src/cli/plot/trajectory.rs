@@ -48,6 +48,6 @@ pub struct TrajectoryJob {
 impl TrajectoryJob {
     /// Draws and writes.
     pub fn run(self) -> Result<()> {
-        self.sheets.open((720, 460))?.write(self.trajectories.picture(self.log_x))
+        self.sheets.open((720, 500))?.write(self.trajectories.picture(self.log_x))
     }
 }
