@@ -145,7 +145,7 @@ pub struct OutputArguments {
 /// Where accuracies are looked up.
 #[derive(Args, Clone)]
 pub struct TableArguments {
-    /// Test accuracies of the space as CSV [default: $ETNAS_TABLE, else the 75 cells that are built in]
+    /// Accuracies of the space: CSV, or what `table import` made [default: $ETNAS_TABLE, else the 75 cells that are built in]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub table: Option<PathBuf>,
 }

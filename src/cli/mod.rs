@@ -49,31 +49,21 @@ Examples:
 
 Exit codes: 0 done; 1 input/output or internal failure; 2 wrong use or wrong data; 3 device; 130 interrupted.";
 
+/// Each is described where its arguments are.
 #[derive(Subcommand)]
 enum Command {
-    /// Search the space, with ET-NAS or another method, and report the cell found
     Search(Box<search::SearchArguments>),
-    /// Score cells
     Score(Box<score::ScoreArguments>),
-    /// Put the files of score --shard together
     Merge(merge::MergeArguments),
     Correlate(Box<correlate::CorrelateArguments>),
     Rank(Box<rank::RankArguments>),
-    /// Draw a cell and tell all that is known of it without a network
     Explain(explain::ExplainArguments),
-    /// Compute the paper's tables and figures again, and set them beside the published values
     Reproduce(Box<reproduce::ReproduceArguments>),
-    /// Convert cells between the encodings
     Convert(convert::ConvertArguments),
-    /// Import a table of accuracies, and look into one
     Table(table::TableCommand),
-    /// Time the measures, and the search, on this machine
     Bench(Box<bench::BenchArguments>),
-    /// Draw scores against accuracies, the course of searches, or losses
     Plot(plot::PlotArguments),
-    /// List the devices that can compute scores
     Devices(devices::DevicesArguments),
-    /// Print the completions of a shell
     Completions(completions::CompletionsArguments),
 }
 

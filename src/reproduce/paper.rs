@@ -26,6 +26,7 @@ pub const DRAWN: [usize; 3] = [10, 100, 1000];
 
 /// `(mean, deviation, seconds)` by row and data set.
 type Rows<const N: usize> = [[(f64, f64, f64); 3]; N];
+type NamedRows<const N: usize> = [(&'static str, [(f64, f64, f64); 3]); N];
 
 /// Table I: random search by naswot.
 const TABLE_1: Rows<3> = [
@@ -49,14 +50,14 @@ const TABLE_3: [[(f64, f64); 4]; 3] = [
 ];
 
 /// Table IV: the variants, P = 20, C = 60.
-const TABLE_4: [(&str, [(f64, f64, f64); 3]); 3] = [
+const TABLE_4: NamedRows<3> = [
     ("RANK", [(94.24, 0.21, 29.0), (72.81, 0.41, 32.0), (46.48, 0.28, 22.0)]),
     ("NO DEGREE", [(93.98, 0.45, 14.0), (72.54, 0.43, 16.0), (45.53, 1.07, 14.0)]),
     ("ET-NAS", [(94.36, 0.02, 28.0), (73.46, 0.13, 29.0), (46.40, 0.19, 20.0)]),
 ];
 
 /// Table V: other methods, on an RTX 3080.
-const TABLE_5: [(&str, [(f64, f64, f64); 3]); 8] = [
+const TABLE_5: NamedRows<8> = [
     ("REA", [(94.02, 0.31, 2e4), (72.23, 0.84, 4e4), (45.77, 0.80, 1.2e5)]),
     ("REINFORCE", [(93.90, 0.26, 2e4), (71.86, 0.89, 4e4), (45.64, 0.78, 1.2e5)]),
     ("DARTS", [(65.38, 7.84, 2e4), (60.49, 4.95, 4e4), (36.79, 7.59, 1.2e5)]),
