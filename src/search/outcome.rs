@@ -19,13 +19,8 @@ pub struct Evaluations {
     pub mutations: usize,
     /// Mutants accepted.
     pub children: usize,
-    /// Trainings of 12 epochs, looked up. Not serialised where there are none.
-    #[serde(skip_serializing_if = "is_zero")]
+    /// Trainings of 12 epochs, looked up.
     pub trained: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// Seconds by phase. The sole part of an outcome that differs between equal searches.

@@ -30,7 +30,9 @@ fn json_has_the_contracts_keys() {
         for key in ["arch", "index", "test_accuracy", "evaluations", "seconds", "front", "ended"] {
             assert!(keys(run).contains(&key), "{key} is not in {run}");
         }
-        assert_eq!(keys(&run["evaluations"]), ["log_synflow", "naswot", "loss_slope", "mutations", "children"]);
+        let counts = ["log_synflow", "naswot", "loss_slope", "mutations", "children", "trained"];
+        assert_eq!(keys(&run["evaluations"]), counts);
+        assert_eq!((&run["method"], &run["simulated_seconds"]), (&"et-nas".into(), &0.0.into()));
         assert_eq!(keys(&run["seconds"]), ["evolution", "naswot", "loss_slope", "total"]);
         assert!(run["seconds"]["total"].as_f64().unwrap() > 0.0);
         let front = run["front"].as_array().unwrap();
@@ -59,7 +61,7 @@ fn rows_hold_no_time_and_are_the_same_on_any_threads() {
         };
         let text = run("1");
         assert_eq!(text, run("2"));
-        assert!(!text.contains("seconds"), "{text}");
+        assert!(!text.replace("simulated_seconds", "").contains("seconds"), "{text}");
         assert_eq!(text.lines().count(), if format == "csv" { 4 } else { 3 });
     }
 }
@@ -159,4 +161,164 @@ fn a_search_that_stalls_ends_and_says_so() {
         "50",
     ]);
     assert!(text.contains("The search ended early: 50 mutants in a row were rejected"), "{text}");
+}
+
+/// A table in which the accuracy of a cell follows from its index, and a training takes 30 s on CIFAR-10.
+fn trainings(folder: &std::path::Path) -> String {
+    let mut table =
+        String::from("arch_index,cifar10_test200,cifar10_valid12,cifar100_valid12,train_time_epoch_50k_s\n");
+    for i in 0..15_625 {
+        table.push_str(&format!("{i},{},{},{},5\n", i as f64 / 200.0, i as f64 / 160.0, 99.0 - i as f64 / 160.0));
+    }
+    let path = folder.join("table.csv");
+    std::fs::write(&path, table).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn methods_that_train_report_their_simulated_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = trainings(folder.path());
+    let search = |more: &[&str]| stdout(&[&["search", "--quiet", "--table", &table], more].concat());
+    let text = search(&["--method", "rea", "--simulated-seconds", "600", "--format", "json", "--runs", "2"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    for run in json["runs"].as_array().unwrap() {
+        assert_eq!((&run["method"], &run["criterion"]), (&"rea".into(), &"valid_accuracy".into()));
+        assert_eq!((&run["evaluations"]["trained"], &run["simulated_seconds"]), (&20.into(), &600.0.into()));
+        assert_eq!((&run["ended"], keys(&run["seconds"])), (&"simulated-seconds-spent".into(), vec!["total"]));
+        assert_eq!(run["score"].as_f64().unwrap(), run["index"].as_f64().unwrap() / 160.0);
+        assert_eq!(run["test_accuracy"].as_f64().unwrap(), run["index"].as_f64().unwrap() / 200.0);
+    }
+    let search_keys = &json["meta"]["search"];
+    assert_eq!((&search_keys["name"], &search_keys["simulated_seconds"]), (&"rea".into(), &600.0.into()));
+    assert_eq!((&search_keys["validated_on"], &search_keys["evaluations"]), (&"cifar10".into(), &Value::Null));
+    // Accuracies of another data set order cells the other way round; the cost stays that of the one searched.
+    let other = search(&[
+        "--method",
+        "random-accuracy",
+        "--evaluations",
+        "9",
+        "--validate-on",
+        "cifar100",
+        "--format",
+        "jsonl",
+    ]);
+    let run = &rows(&other)[0];
+    assert_eq!(run["score"].as_f64().unwrap(), 99.0 - run["index"].as_f64().unwrap() / 160.0);
+    assert_eq!(run["simulated_seconds"], 270.0);
+    let screen = search(&["--method", "reinforce"]);
+    assert!(
+        screen.starts_with("REINFORCE on CIFAR-10: learning rate 0.01, momentum 0.9, 20,000 simulated seconds\n"),
+        "{screen}"
+    );
+    for line in
+        ["won by       ", "evaluated    667 trainings of 12 epochs", "simulated    20,010 s of training (5.6 hours)"]
+    {
+        assert!(screen.contains(line), "{line} is not in {screen}");
+    }
+    assert!(!screen.contains("\nimages"), "{screen}");
+    let several = search(&["--method", "local", "--by", "accuracy", "--starts", "2", "--runs", "3"]);
+    assert!(several.starts_with("Local search on CIFAR-10: by accuracy, 2 starts, 3 runs\n"), "{several}");
+    assert!(several.contains("valid %  trained  seconds"), "{several}");
+}
+
+#[test]
+fn methods_by_scores_report_what_they_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = trainings(folder.path());
+    let one = |more: &[&str]| {
+        let text =
+            stdout(&[&["search", "--quiet", "--batch", "2", "--table", &table, "--format", "jsonl"], more].concat());
+        rows(&text).remove(0)
+    };
+    let run = one(&["--method", "random-naswot", "--evaluations", "4"]);
+    assert_eq!(
+        (&run["evaluations"]["naswot"], &run["criterion"], &run["front"]),
+        (&4.into(), &"naswot".into(), &serde_json::json!([]))
+    );
+    let run = one(&["--method", "free-rea", "--evaluations", "4", "--population", "3", "--sample", "2"]);
+    assert_eq!((&run["evaluations"]["naswot"], &run["evaluations"]["log_synflow"]), (&4.into(), &4.into()));
+    let run = one(&["--method", "area", "--pool", "4", "--population", "2", "--sample", "2", "--evaluations", "5"]);
+    assert_eq!((&run["evaluations"]["naswot"], &run["evaluations"]["trained"]), (&4.into(), &5.into()));
+    // The variants have two names.
+    let by_method = small(&["--method", "no-degree", "--format", "jsonl"]);
+    assert_eq!(by_method, small(&["--variant", "no-degree", "--format", "jsonl"]));
+    assert_eq!(by_method, small(&["--method", "no-degree", "--variant", "no-degree", "--format", "jsonl"]));
+}
+
+#[test]
+fn trajectories_go_to_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = trainings(folder.path());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (csv, jsonl) = (path("t.csv"), path("t.jsonl"));
+    let common = ["search", "--quiet", "--table", &table, "--method", "rea", "--evaluations", "15", "--runs", "2"];
+    stdout(&[&common[..], &["--trajectory", &jsonl]].concat());
+    let points = rows(&std::fs::read_to_string(&jsonl).unwrap());
+    assert_eq!(points.len(), 30);
+    let expected = [
+        "method",
+        "dataset",
+        "run",
+        "evaluations",
+        "seconds",
+        "simulated_seconds",
+        "criterion",
+        "score",
+        "index",
+        "arch",
+        "test_accuracy",
+    ];
+    for (i, point) in points.iter().enumerate() {
+        assert_eq!(keys(point), expected);
+        assert_eq!((&point["run"], &point["evaluations"]), (&(i / 15).into(), &(i % 15 + 1).into()));
+        assert_eq!(point["simulated_seconds"], 30.0 * (i % 15 + 1) as f64);
+        assert_eq!(point["test_accuracy"].as_f64().unwrap(), point["index"].as_f64().unwrap() / 200.0);
+    }
+    stdout(&[&common[..], &["--trajectory", &csv]].concat());
+    let text = std::fs::read_to_string(&csv).unwrap();
+    assert_eq!((text.lines().next().unwrap(), text.lines().count()), (expected.join(",").as_str(), 31));
+    for name in ["t.csv.meta.json", "t.jsonl.meta.json"] {
+        let meta: Value = serde_json::from_str(&std::fs::read_to_string(path(name)).unwrap()).unwrap();
+        assert_eq!(meta["search"]["name"], "rea");
+    }
+    // ET-NAS: a point for each LogSynflow and one for the choice.
+    stdout(&[&SMALL[..], &["--quiet", "--trajectory", &jsonl]].concat());
+    let points = rows(&std::fs::read_to_string(&jsonl).unwrap());
+    let criteria: Vec<&str> = points.iter().map(|point| point["criterion"].as_str().unwrap()).collect();
+    assert_eq!(criteria[..9], ["log_synflow"; 9]);
+    assert_eq!(criteria[9..], ["utopian"]);
+    for (file, part) in [("t.txt", "ends in .csv or .jsonl"), ("none/t.csv", "Choose a file in a folder that exists")] {
+        let output = etnas(&[&common[..], &["--trajectory", &path(file)]].concat()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && error.contains(part), "{error}");
+    }
+    let output = etnas(&[&common[..], &["--trajectory", &csv, "-o", &csv]].concat()).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("another than that of -o"));
+}
+
+#[test]
+fn options_of_other_methods_are_refused() {
+    for (options, part) in [
+        (
+            &["--method", "rea", "--cycles", "60"][..],
+            "--cycles: expected an option of --method rea, which has --population, --sample,",
+        ),
+        (&["--evaluations", "60"], "--evaluations: expected an option of --method et-nas"),
+        (&["--method", "random-naswot", "--simulated-seconds", "60"], "--simulated-seconds: expected an option of"),
+        (&["--method", "rea", "--weights-per-run"], "--weights-per-run: expected"),
+        (&["--method", "local", "--validate-on", "cifar100"], "--validate-on: expected"),
+        (&["--method", "rank", "--variant", "no-degree"], "--variant: expected none beside --method rank"),
+        (&["--method", "ree"], "There is no search method called"),
+        (&["--method", "rea"], "expected the columns cifar10_valid12 and train_time_epoch_50k_s"),
+        (&["--method", "area", "--pool", "3"], "The pool of AREA"),
+        (&["--method", "reinforce", "--simulated-seconds=-3"], "a positive number"),
+        (&["--method", "reinforce", "--learning-rate", "fast"], "expected a number"),
+    ] {
+        let output = etnas(&[&["search"], options].concat()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(part) && error.lines().count() == 1, "{error}");
+        assert!(output.stdout.is_empty());
+    }
 }
