@@ -244,7 +244,8 @@ impl SearchReport<'_> {
         if let Method::EtNas(_) = self.setting.method {
             return vec![("evaluated", evaluated(self.runs)), ("seconds", seconds(self.runs))];
         }
-        let counts: [(fn(&Outcome) -> usize, &str); 3] = [
+        type Count = fn(&Outcome) -> usize;
+        let counts: [(Count, &str); 3] = [
             (|o| o.evaluations.naswot, "naswot"),
             (|o| o.evaluations.log_synflow, "LogSynflow"),
             (|o| o.evaluations.trained, "trainings of 12 epochs"),
