@@ -156,26 +156,38 @@ fn signed(v: f64) -> String {
     super::axis::number(v, 3, false)
 }
 
-/// A sentence begins with a capital letter; names of measures keep theirs.
+/// Words of ours that a title may begin with. Names of measures and columns keep their first letter.
+const WORDS: [&str; 11] = [
+    "accuracy",
+    "distance",
+    "multiply-accumulates",
+    "one",
+    "parameters",
+    "score",
+    "sum",
+    "test",
+    "trainable",
+    "utopian",
+    "validation",
+];
+
+/// The text with a capital letter, if it begins with a word of ours.
 pub(super) fn first_upper(text: &str) -> String {
-    let starts_word = [
-        "test ",
-        "accuracy",
-        "trainable",
-        "multiply",
-        "distance",
-        "utopian",
-        "parameters",
-        "one ",
-        "valid",
-        "score",
-        "sum of",
-    ]
-    .iter()
-    .any(|w| text.starts_with(w));
     let mut rest = text.chars();
-    match rest.next() {
-        Some(first) if starts_word => first.to_uppercase().chain(rest).collect(),
+    match (rest.next(), text.split([' ', ',']).next()) {
+        (Some(first), Some(word)) if WORDS.contains(&word) => first.to_uppercase().chain(rest).collect(),
         _ => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_first_letter_and_words_do_not() {
+        let texts = ["test accuracy on CIFAR-10", "naswot", "test_score", "utopian distance", "", "score of X"];
+        let expected = ["Test accuracy on CIFAR-10", "naswot", "test_score", "Utopian distance", "", "Score of X"];
+        assert_eq!(texts.map(first_upper), expected);
     }
 }
