@@ -13,6 +13,9 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// How often a sweep says where it is, if stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
+/// From when on a sweep says what time is left: the first cells pay for what is made once.
+const FORETELL_AFTER: Duration = Duration::from_secs(5);
+
 /// Steps of a sweep's bar, which shows the share of the work.
 const BAR: f64 = 10_000.0;
 
@@ -43,22 +46,29 @@ pub struct Progress {
 impl Progress {
     /// A bar for `length` steps.
     pub fn new(length: usize, quiet: bool) -> Progress {
+        Progress::made(length as u64, quiet, "{bar:30} {percent:>3} %  {elapsed}, {eta} left  {wide_msg}", None)
+    }
+
+    /// A bar for a sweep.
+    pub fn of_sweep(pace: Pace, quiet: bool) -> Progress {
+        Progress::made(BAR as u64, quiet, "{bar:30} {percent:>3} %  {wide_msg}", Some(pace))
+    }
+
+    fn made(length: u64, quiet: bool, template: &str, pace: Option<Pace>) -> Progress {
         let shown = !quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(length as u64), target);
-        set_template(&bar, "{bar:30} {percent:>3} %  {elapsed}, {eta} left  {wide_msg}");
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        if let Some(pace) = &pace {
+            bar.set_message(pace.text(Instant::now()));
+            bar.set_position((BAR * pace.share()) as u64);
+        }
         if shown {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Progress { bar, shown, quiet, pace: None }
-    }
-
-    /// From now on the steps are those of a sweep.
-    pub fn follow(&mut self, pace: Pace) {
-        set_template(&self.bar, "{bar:30} {percent:>3} %  {wide_msg}");
-        self.bar.set_length(BAR as u64);
-        self.bar.set_message(pace.text(Instant::now()));
-        self.pace = Some(Mutex::new(pace));
+        Progress { bar, shown, quiet, pace: pace.map(Mutex::new) }
     }
 
     /// The next `cells` of the sweep begin.
@@ -121,12 +131,6 @@ impl Drop for Progress {
     }
 }
 
-fn set_template(bar: &ProgressBar, template: &str) {
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-}
-
 impl Watch for Progress {
     fn advance(&self) {
         if self.pace.is_some() {
@@ -144,28 +148,29 @@ impl Watch for Progress {
 
 /// Where a sweep is and when it will end, its cells weighed by what they cost.
 pub struct Pace {
-    /// Of the cells to score, in order.
+    /// Of all cells, in order.
     costs: Vec<f64>,
     /// Network passes of a cell.
     passes: usize,
-    /// Cells that an earlier sweep finished.
-    before: usize,
     /// Lines shall be written now and then if there is no terminal.
     lines: bool,
     start: Instant,
     told: Instant,
     total: f64,
-    /// Cells finished, and their cost.
+    /// Cells that were there at the start, and their cost.
+    before: (usize, f64),
+    /// Cells finished, those included, and their cost.
     done: (usize, f64),
     /// Cells begun, their cost, and the passes finished among them.
     begun: (usize, f64, usize),
 }
 
 impl Pace {
-    /// A sweep over cells of these costs, each of so many network passes, after `before` cells that were there already.
+    /// A sweep over cells of these costs, each of so many network passes; the first `before` are there already.
     pub fn new(costs: Vec<f64>, passes: usize, before: usize, lines: bool) -> Pace {
         let (start, total) = (Instant::now(), costs.iter().sum());
-        Pace { costs, passes, before, lines, start, told: start, total, done: (0, 0.0), begun: (0, 0.0, 0) }
+        let before = (before, costs.iter().take(before).sum());
+        Pace { costs, passes, lines, start, told: start, total, before, done: before, begun: (0, 0.0, 0) }
     }
 
     fn begin(&mut self, cells: usize) {
@@ -182,12 +187,18 @@ impl Pace {
         self.begun = (0, 0.0, 0);
     }
 
-    /// The part of the work that is done, from 0 to 1.
-    fn share(&self) -> f64 {
+    /// The cost of what is done.
+    fn spent(&self) -> f64 {
         let (cells, cost, passes) = self.begun;
         let part = passes as f64 / (cells * self.passes).max(1) as f64;
+        // Work that was remembered or repeated may report less or more passes than were foreseen.
+        (self.done.1 + cost * part.min(1.0)).min(self.total)
+    }
+
+    /// The part of the work that is done, from 0 to 1.
+    fn share(&self) -> f64 {
         if self.total > 0.0 {
-            ((self.done.1 + cost * part.min(1.0)) / self.total).min(1.0)
+            self.spent() / self.total
         } else {
             0.0
         }
@@ -205,19 +216,19 @@ impl Pace {
     /// As in `1,234 of 15,625 cells, 38 a second, 6 min left`.
     fn text(&self, now: Instant) -> String {
         let count = |n: usize| grouped(n as u64);
-        let mut text =
-            format!("{} of {} cells", count(self.before + self.done.0), count(self.before + self.costs.len()));
-        let (seconds, share) = (now.duration_since(self.start).as_secs_f64(), self.share());
-        if self.done.0 > 0 && seconds > 0.0 {
-            let rate = self.done.0 as f64 / seconds;
+        let mut text = format!("{} of {} cells", count(self.done.0), count(self.costs.len()));
+        let seconds = now.duration_since(self.start).as_secs_f64();
+        let (cells, spent) = (self.done.0 - self.before.0, self.spent() - self.before.1);
+        if cells > 0 && seconds > 0.0 {
+            let rate = cells as f64 / seconds;
             text += &match rate {
                 rate if rate >= 10.0 => format!(", {} a second", count(rate as usize)),
                 rate if rate >= 1.0 => format!(", {rate:.1} a second"),
                 rate => format!(", {:.1} a minute", 60.0 * rate),
             };
         }
-        if share > 0.0 && seconds >= 1.0 {
-            text += &format!(", {} left", span(seconds * (1.0 - share) / share));
+        if spent > 0.0 && now.duration_since(self.start) >= FORETELL_AFTER {
+            text += &format!(", {} left", span(seconds * (self.total - self.spent()) / spent));
         }
         text
     }
@@ -240,24 +251,24 @@ mod tests {
 
     #[test]
     fn what_is_left_follows_the_cost_of_cells_and_not_their_number() {
-        // Half of the cells, a quarter of the cost.
-        let mut pace = Pace::new(vec![1.0, 1.0, 3.0, 3.0], 2, 10, true);
+        // One cell is there; then two of the four others with a quarter of their cost.
+        let mut pace = Pace::new(vec![8.0, 1.0, 1.0, 3.0, 3.0], 2, 1, true);
         let after = |pace: &Pace, seconds| pace.text(pace.start + Duration::from_secs(seconds));
-        assert_eq!(after(&pace, 5), "10 of 14 cells");
+        assert_eq!((pace.share(), after(&pace, 5).as_str()), (0.5, "1 of 5 cells"));
         pace.begin(2);
-        assert_eq!(pace.share(), 0.0);
         pace.advance();
         pace.advance();
-        assert_eq!(pace.share(), 0.125);
-        assert_eq!(after(&pace, 100), "10 of 14 cells, 12 min left");
+        assert_eq!(pace.share(), 9.0 / 16.0);
+        assert_eq!(after(&pace, 100), "1 of 5 cells, 12 min left");
         pace.end();
-        assert_eq!(pace.share(), 0.25);
-        assert_eq!(after(&pace, 200), "12 of 14 cells, 0.6 a minute, 10 min left");
+        assert_eq!(pace.share(), 0.625);
+        assert_eq!(after(&pace, 200), "3 of 5 cells, 0.6 a minute, 10 min left");
         pace.begin(2);
         (0..9).for_each(|_| pace.advance());
         assert_eq!(pace.share(), 1.0, "more passes than were foreseen");
         pace.end();
-        assert_eq!(after(&pace, 2), "14 of 14 cells, 2.0 a second, 0 s left");
+        assert_eq!(after(&pace, 2), "5 of 5 cells, 2.0 a second");
+        assert_eq!(after(&pace, 40), "5 of 5 cells, 6.0 a minute, 0 s left");
         assert!(pace.due(pace.start + LINE_EVERY, LINE_EVERY));
         assert!(!pace.due(pace.start + LINE_EVERY + Duration::from_secs(1), LINE_EVERY));
     }

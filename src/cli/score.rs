@@ -183,9 +183,9 @@ impl ScoreJob {
         output.announce(&metadata(None, false));
 
         let rest = &cells[finished.count..];
-        let mut progress = Progress::new(1, self.output.quiet);
-        let (costs, passes) = (rest.iter().map(cost).collect(), self.passes() * self.options.repeats);
-        progress.follow(Pace::new(costs, passes, finished.count, self.output.output.is_some()));
+        let (costs, passes) = (cells.iter().map(cost).collect(), self.passes() * self.options.repeats);
+        let pace = Pace::new(costs, passes, finished.count, self.output.output.is_some());
+        let progress = Progress::of_sweep(pace, self.output.quiet);
         let notes = [
             engine.device_note().map(String::from),
             output.lock_note(),
@@ -231,7 +231,8 @@ impl ScoreJob {
         report.finish(&metadata(Some(count), complete), &screen)?;
         if let Some(path) = &self.output.output {
             let [count, all] = [count, cells.len()].map(|n| grouped(n as u64));
-            progress.note(&format!("{count} of {all} cells are in {}.", path.display()));
+            let resume = if !complete && appended(format) { "; --resume goes on" } else { "" };
+            progress.note(&format!("{count} of {all} cells are in {}{resume}.", path.display()));
         }
         match (failure, complete) {
             (Some(error), _) => Err(error),
