@@ -302,7 +302,8 @@ fn hostile_pickles_are_refused_by_name() {
         assert!(text.contains("the global builtins.eval"), "{text}");
     }
     // A billion laughs, deeper than anything that is meant.
-    let laughs = [b"\x80\x02}(X\x0a\0\0\0meta_archs]q\0".as_slice(), &b"h\0h\0\x86q\0".repeat(100_000), b"u."].concat();
+    let start = b"\x80\x02}(X\x0a\0\0\0meta_archs](]q\0".as_slice();
+    let laughs = [start, &b"h\0h\0\x86q\0".repeat(100_000), b"eu."].concat();
     assert!(wrapped(&laughs).iter().all(|text| text.contains("nested at most 64 deep")));
     let endless = [b"\x80\x02".as_slice(), &b"N".repeat(5_000_000)].concat();
     assert!(wrapped(&endless).iter().all(|text| text.contains("fewer opcodes")));
@@ -325,15 +326,15 @@ fn cut_files_are_refused_wherever_they_are_cut() {
     for container in &CONTAINERS[1..] {
         let Some(path) = common::shared(container) else { return };
         let bytes = std::fs::read(&path).unwrap();
-        let some = (1..24).map(|i| bytes.len() * i / 24).chain([1, 16, 200, bytes.len() - 1]);
+        let some = (1..8).map(|i| bytes.len() * i / 8).chain([1, 16, 200, bytes.len() - 1]);
         for end in some {
             refused(&bytes[..end]);
         }
     }
     let small = benchmark(vec![], vec![(Py::Int(5), cell_results(5, 50.0))]);
     let packed = bzip2(&small);
-    (4..packed.len()).for_each(|end| drop(refused(&packed[..end])));
-    (2..small.len()).step_by(7).for_each(|end| drop(refused(&small[..end])));
+    (4..packed.len()).step_by(5).for_each(|end| drop(refused(&packed[..end])));
+    (2..small.len()).step_by(31).for_each(|end| drop(refused(&small[..end])));
 }
 
 #[test]

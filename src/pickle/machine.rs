@@ -142,12 +142,12 @@ impl<'a, 'v, I: Input<'a>> Machine<'a, 'v, I> {
                 self.text_slot(length)?;
             }
             b'S' => {
-                let literal = self.line(|line| text::string_literal(line))?;
+                let literal = self.line(text::string_literal)?;
                 let bytes = literal.ok_or_else(|| self.damaged("a quoted string", "another line"))?;
                 self.push_object(Object::Bytes(bytes.into()));
             }
             b'V' => {
-                let text = self.line(|line| text::raw_unicode(line))?;
+                let text = self.line(text::raw_unicode)?;
                 let text = text.ok_or_else(|| self.damaged("escaped text", "another line"))?;
                 self.push_object(Object::Str(text.into()));
             }

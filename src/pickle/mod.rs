@@ -7,11 +7,14 @@
 //! What holds for every input, hostile ones included:
 //!
 //! * Nothing is allocated on the word of the file: a declared length is compared with the bytes that are left first. Strings
-//!   and array data are borrowed from the file's bytes.
+//!   and array data are borrowed from bytes in memory.
 //! * Values that the file names again (its memo) are shared, never copied, so a few bytes cannot grow into much.
 //! * The number of opcodes and the depth of nesting are limited ([`Limits`]), and no value contains itself. The reader
 //!   itself uses no recursion. Who reads the values looks for what a format has; a blind walk over all of them may meet a
 //!   shared value exponentially often and must bound its steps.
+//!
+//! [`read_entries`] reads a pickle of any length from a stream and hands the entries of its dict over one by one; what an entry
+//! took is let go. There text is copied, and the limits hold for an entry.
 //!
 //! ```
 //! # use std::path::Path;
@@ -116,7 +119,8 @@ impl<'a> Pickle<'a> {
 }
 
 /// Reads the pickle at the start of a stream, however large, and hands the entries of its dict to `visitor` one by one. `path` is
-/// named in errors. `limits` hold for one entry; by default a pickle of any length takes some 700 MB at most.
+/// named in errors. `limits` hold for one entry; by default a pickle of any length takes some 1.1 GB at most,
+/// half of it for the numbers of its memo.
 ///
 /// # Errors
 /// Those of [`Pickle::read`], those of the stream, and those of the visitor.

@@ -31,7 +31,7 @@ pub(super) fn read(
     valid: &dyn Fn(&str, f64) -> bool,
     range: &str,
 ) -> Result<Columns> {
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(open(path)?);
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(open(path, MOST_BYTES)?);
     let header = reader.headers().map_err(|e| broken(path, e))?.clone();
     let names: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim()).collect();
     let place = |name: &str| names.iter().position(|n| *n == name);
@@ -98,12 +98,12 @@ pub(super) fn read(
 /// The most bytes of text that are read: a hundred times what a table of the whole space has.
 const MOST_BYTES: u64 = 1 << 28;
 
-/// The text of a file that may be packed by gzip.
-fn open(path: &Path) -> Result<Box<dyn Read>> {
+/// The text of a file that may be packed by gzip, `most` bytes of it.
+pub(super) fn open(path: &Path, most: u64) -> Result<Box<dyn Read>> {
     let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed { Box::new(MultiGzDecoder::new(file).take(MOST_BYTES)) } else { Box::new(file.take(MOST_BYTES)) })
+    Ok(if packed { Box::new(MultiGzDecoder::new(file).take(most)) } else { Box::new(file.take(most)) })
 }
 
 /// The columns that a header names, for an error.

@@ -2,7 +2,7 @@
 
 use super::super::accuracies::{Accuracies, TableColumn};
 use super::super::columns::{column_info, COLUMNS};
-use super::Imported;
+use super::{Imported, REMEDY};
 use crate::error::{Error, Result};
 use crate::space::{Cell, SPACE_SIZE};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ impl CellValues {
     pub fn with(self, path: &Path, other: CellValues) -> Result<CellValues> {
         if self.cell != other.cell {
             let found = format!("{} and {}", self.cell, other.cell);
-            return Err(Error::data(path, "one cell in all schedules", found, "Get the file again."));
+            return Err(Error::data(path, "one cell in all schedules", found, REMEDY));
         }
         let (mut longer, shorter) = if other.epochs > self.epochs { (other, self) } else { (self, other) };
         let is_new = |reading: &Reading| longer.readings.iter().all(|known| known.column != reading.column);
@@ -76,13 +76,13 @@ impl<'a> Cells<'a> {
             if !info.unit.holds(value) {
                 let expected = format!("a number of {} ({}) that can be meant", info.unit.sign(), info.meaning);
                 let found = format!("{value} for cell {index}");
-                return Err(Error::data(self.path, expected, found, "Get the file again."));
+                return Err(Error::data(self.path, expected, found, REMEDY));
             }
             let kept =
                 self.columns[place].get_or_insert_with(|| TableColumn::new(info.name, vec![f64::NAN; SPACE_SIZE]));
             if !kept.values[index].is_nan() {
                 let expected = format!("each cell once in {column}");
-                return Err(Error::data(self.path, expected, format!("cell {index} twice"), "Get the file again."));
+                return Err(Error::data(self.path, expected, format!("cell {index} twice"), REMEDY));
             }
             kept.values[index] = value;
             if let Some(seeds) = seeds {

@@ -1,7 +1,7 @@
 //! NATS-Bench's folder: `meta.pickle.pbz2`, and `NNNNNN.pickle.pbz2` for each cell that there is.
 
 use super::cells::{CellValues, Cells};
-use super::nats;
+use super::{nats, REMEDY};
 use crate::backend::Watch;
 use crate::error::{Error, Result};
 use crate::pickle::{Pickle, Value};
@@ -17,8 +17,6 @@ pub(super) const META: &str = "meta.pickle.pbz2";
 const MOST_BYTES: u64 = 1 << 26;
 /// Files that are read before their values are gathered.
 const AT_A_TIME: usize = 64;
-
-const REMEDY: &str = "Get the file again; if it is as published, it is of a kind that is not known here.";
 
 /// The number of a cell's file.
 pub(super) fn cell_number(name: &str) -> Option<i64> {

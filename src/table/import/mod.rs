@@ -19,6 +19,9 @@ use crate::backend::Watch;
 use crate::error::Result;
 use std::path::Path;
 
+/// What to do about a source that is not as it should be.
+const REMEDY: &str = "Get the file again; if it is as published, it is of a kind that is not known here.";
+
 /// What an import gave.
 #[derive(Debug)]
 pub struct Imported {

@@ -3,22 +3,20 @@
 //! NASLib's "validation accuracy" is kept apart from NATS-Bench's: it is of one seed, and of CIFAR-100 and ImageNet16-120 it follows the
 //! test accuracies more closely than the validation accuracies.
 
+use super::super::csv;
 use super::cells::{CellValues, Cells, Reading};
-use super::{nats, Imported};
+use super::{nats, Imported, REMEDY};
 use crate::backend::Watch;
 use crate::error::{Error, Result};
 use crate::pickle::{Dict, Value};
 use crate::space::{Cell, Encoding};
-use flate2::bufread::MultiGzDecoder;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::Deserializer;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-const REMEDY: &str = "Get the file again; if it is as published, it is of a kind that is not known here.";
 /// The most bytes of JSON that are read: thirty times what the whole space has.
 const MOST_BYTES: u64 = 1 << 30;
 /// Epochs of the trainings.
@@ -92,10 +90,7 @@ pub(super) fn trained(path: &Path, arch: &str, value: Value) -> Result<CellValue
 /// `nasbench201`. Cells are tuples in NASLib's order, written as text. Proxies are passed over.
 pub(super) fn scores(path: &Path, watch: &dyn Watch) -> Result<Imported> {
     let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
-    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
-    let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
-    let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut reader = BufReader::new(reader.take(MOST_BYTES));
+    let mut reader = BufReader::new(csv::open(path, MOST_BYTES)?);
     if reader.fill_buf().map_err(unreadable)?.starts_with(b"\xef\xbb\xbf") {
         reader.consume(3);
     }

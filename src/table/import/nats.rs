@@ -1,13 +1,12 @@
 //! What NATS-Bench and NAS-Bench-201 hold of a cell: results of each data set, seed and number of epochs.
 
 use super::cells::{CellValues, Reading};
+use super::REMEDY;
 use crate::error::{Error, Result};
 use crate::pickle::{Dict, Sequence, Value};
 use crate::space::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-const REMEDY: &str = "Get the file again; if it is as published, it is of a kind that is not known here.";
 
 /// The schedules: the keys of NATS-Bench and of NAS-Bench-201, and the number of epochs.
 pub(super) const SCHEDULES: [(&str, i64); 4] = [("12", 12), ("200", 200), ("less", 12), ("full", 200)];

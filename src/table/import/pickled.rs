@@ -2,7 +2,7 @@
 
 use super::cells::{CellValues, Cells};
 use super::kind::{Kind, TORCH_MAGIC};
-use super::{naslib, nats, Imported};
+use super::{naslib, nats, Imported, REMEDY};
 use crate::backend::Watch;
 use crate::error::{Error, Result};
 use crate::pickle::{read_entries, Limits, Value, Visitor};
@@ -12,8 +12,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use zip::ZipArchive;
-
-const REMEDY: &str = "Get the file again; if it is as published, it is of a kind that is not known here.";
 
 /// Limits of one cell, which has some 60,000 opcodes, and of the list of all cells, which has 32,000.
 const LIMITS: Limits = Limits { opcodes: 1 << 20, depth: 64 };
@@ -180,11 +178,9 @@ impl Visitor for Reader<'_> {
                 });
             }
             (Form::Benchmark, Value::List(archs)) if key == "meta_archs" => nats::check_archs(self.path, archs)?,
-            (Form::Benchmark, Value::Dict(results)) if key == "arch2infos" => {
-                // A dict that was stored elsewhere before, so that it was not read entry by entry.
-                if !results.is_empty() {
-                    return Err(Error::data(self.path, "arch2infos stored in its place", "it elsewhere", REMEDY));
-                }
+            // A dict that was stored elsewhere before, so that it was not read entry by entry.
+            (Form::Benchmark, Value::Dict(results)) if key == "arch2infos" && !results.is_empty() => {
+                return Err(Error::data(self.path, "arch2infos stored in its place", "it elsewhere", REMEDY));
             }
             _ => {}
         }
