@@ -3,12 +3,14 @@
 mod common;
 
 use common::pickled::{benchmark, bzip2, cell_results, naslib, Py};
+use etnas::backend::Watch;
 use etnas::input::Dataset;
 use etnas::space::{Cell, Encoding};
 use etnas::table::{import, Accuracies, Imported, COLUMNS};
 use etnas::{Error, Result};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const REAL: [i64; 3] = [0, 11, 284];
 const CONTAINERS: [&str; 4] = [
@@ -229,6 +231,30 @@ fn imported_tables_are_read_back_to_the_last_bit() {
     outside[end - 8..].copy_from_slice(&(-1.0f64).to_le_bytes());
     let (_folder, path) = file("outside", &outside);
     assert!(Accuracies::open(&path).unwrap_err().to_string().contains("-1 for cell 15624"));
+}
+
+/// Wants an end after so many cells.
+struct Impatient(AtomicUsize, usize);
+
+impl Watch for Impatient {
+    fn advance(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= self.1
+    }
+}
+
+#[test]
+fn an_import_ends_when_it_is_told_to() {
+    let cells: Vec<(Py, Py)> = (0..9).map(|i| (Py::Int(i), cell_results(i, 50.0))).collect();
+    let (_folder, path) = file("source", &benchmark(vec![], cells));
+    let watch = Impatient(AtomicUsize::new(0), 4);
+    assert!(matches!(import(&path, &watch), Err(Error::Interrupted)));
+    assert_eq!(watch.0.load(Ordering::SeqCst), 4);
+    let patient = Impatient(AtomicUsize::new(0), 10);
+    assert_eq!(import(&path, &patient).unwrap().table.cells(), 9);
 }
 
 #[test]

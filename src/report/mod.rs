@@ -4,8 +4,8 @@
 
 mod bench;
 mod compare;
-mod correlate;
 mod convert;
+mod correlate;
 mod drawing;
 mod explain;
 mod format;
@@ -30,8 +30,8 @@ mod trajectory;
 
 pub use bench::{BenchReport, Machine, MeasureTiming, SearchTiming, Spread};
 pub use compare::CompareReport;
-pub use correlate::CorrelateReport;
 pub use convert::{converted, ConvertFormat, Notation};
+pub use correlate::CorrelateReport;
 pub use drawing::draw;
 pub use explain::Explanation;
 pub use format::Format;
@@ -46,7 +46,7 @@ pub use reproduce::{reproduction_text, ReproduceFormat};
 pub use resume::{finished, Finished};
 pub use score::{ScoreReport, Screen};
 pub use search::{Run, SearchReport};
-pub use trajectory::{write_trajectory, TrajectoryForm};
 pub use sweep::{Rule, Shard, Sweep};
 pub use sweep_file::Existing;
 pub use table::{table_cells, table_info};
+pub use trajectory::{write_trajectory, TrajectoryForm};
