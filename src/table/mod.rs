@@ -1,6 +1,6 @@
 //! Tables to look things up in: accuracies of trained cells, and published scores.
 //!
-//! This room computes nothing. Searches do not see accuracies; they are looked up when a search is over.
+//! This room computes nothing. Searches never see test accuracies, which are looked up when a search is over; those that train see validation accuracies.
 
 mod accuracies;
 mod builtin;
