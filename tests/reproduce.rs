@@ -60,8 +60,8 @@ fn published_figures_are_those_of_the_papers_tables() {
         let row = row.split_once(dataset.title()).unwrap().1.to_string();
         assert_eq!(numbers(&row), figures.collect::<Vec<_>>(), "{row}");
     }
-    let tables: [(&str, Vec<(&str, [paper::Published; 3])>); 2] =
-        [("Table IV", paper::table4().collect()), ("Table V", paper::table5().collect())];
+    type Named = Vec<(&'static str, [paper::Published; 3])>;
+    let tables: [(&str, Named); 2] = [("Table IV", paper::table4().collect()), ("Table V", paper::table5().collect())];
     for (title, rows) in tables {
         let printed = part(title);
         assert_eq!(printed.len(), rows.len());
