@@ -34,8 +34,8 @@ pub struct Imported {
 /// Reads any of the sources. `watch` is told of finished cells, and may end the work.
 ///
 /// # Errors
-/// [`Error::Unreadable`]; [`Error::Data`] for what is none of the sources, is damaged, or belongs to the size search space;
-/// [`Error::Interrupted`].
+/// [`crate::Error::Unreadable`]; [`crate::Error::Data`] for what is none of the sources, is damaged, or belongs to the size search
+/// space; [`crate::Error::Interrupted`].
 pub fn import(path: &Path, watch: &dyn Watch) -> Result<Imported> {
     let kind = Kind::of(path)?;
     let whole = |table: Accuracies| Imported { table, notes: Vec::new() };
