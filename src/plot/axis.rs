@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(labels(&[0.0, 45e3], false, 5).0, ["0", "10,000", "20,000", "30,000", "40,000"]);
         assert_eq!(labels(&[0.0, 12e3], false, 3).0, ["0", "5,000", "10,000"]);
         assert_eq!(labels(&[0.0, 2e3], false, 5).0, ["0", "500", "1000", "1500", "2000"]);
-        assert_eq!(labels(&[0.0, 2e-5], false, 4), (["0", "5", "10", "15", "20"].map(String::from).to_vec(), -6));
+        assert_eq!(labels(&[0.0, 2e-5], false, 5), (["0", "5", "10", "15", "20"].map(String::from).to_vec(), -6));
     }
 
     #[test]
