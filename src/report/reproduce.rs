@@ -196,14 +196,25 @@ fn grid(table: &Reproduction) -> String {
             text.push_str(&format!("|{}\n", used.iter().map(rule).collect::<String>()));
         }
     }
-    missing.dedup();
     let mut lines = notes(table);
-    lines.extend(missing.into_iter().map(|(row, why)| format!("* {row} is missing: {why}\n")));
+    lines.extend(missing_notes(&missing));
     if !lines.is_empty() {
         text.push('\n');
         text.extend(lines);
     }
     text
+}
+
+/// Why rows are missing, the rows of one reason together.
+fn missing_notes(missing: &[(&str, &str)]) -> Vec<String> {
+    let line = |rows: &[(&str, &str)]| {
+        let mut names: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
+        names.dedup();
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let why = rows.first().map_or("", |(_, why)| why);
+        format!("* {} {verb} missing: {why}\n", names.join(", "))
+    };
+    missing.chunk_by(|a, b| a.1 == b.1).map(line).collect()
 }
 
 /// The notes of the figures; one that all figures of a row have is said of the row.
@@ -298,6 +309,10 @@ mod tests {
             "{text}"
         );
         assert!(lines[5].contains("missing") && text.contains("* ET-NAS is missing: It was not asked for."), "{text}");
+        assert_eq!(
+            missing_notes(&[("A", "No."), ("A", "No."), ("B", "No."), ("A", "Never.")]),
+            ["* A, B are missing: No.\n", "* A is missing: Never.\n"]
+        );
         assert!(text.ends_with("* A note.\n* 2 min 05 s in all.\n"), "{text}");
     }
 

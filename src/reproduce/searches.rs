@@ -22,8 +22,7 @@ struct Row {
 }
 
 /// Why rows of the paper are not there.
-const NOT_BUILT: &str =
-    "This method is not built: it trains networks for hours, or needs measures that etnas does not have.";
+const NOT_BUILT: &str = "Not built: they train networks for hours, or need measures that etnas does not have.";
 
 /// Table I. The smaller samples begin the larger ones, so that most of their scores are shared.
 ///
@@ -130,7 +129,7 @@ pub fn table5(lab: &mut Laboratory) -> Result<Reproduction> {
         ("area", "REA from the best by naswot of a pool"),
         ("rea-naswot", "evolution by naswot alone"),
         ("free-rea", "evolution by naswot, LogSynflow and skipped layers"),
-        ("local", "local search"),
+        ("local", "moves to the best neighbour by naswot while that is better, 100 cells"),
     ] {
         entries.extend(Row::ours(name, note)?.entries(lab, "Table V")?);
     }

@@ -33,7 +33,7 @@ fn rows_that_are_not_built_are_there_as_missing() {
     assert_eq!(text.matches("| missing |").count(), 9 + 48, "{text}");
     assert!(
         text.contains(
-            "* N = 10 is missing: It needs the test accuracies of the whole space: give a table with --table"
+            "* N = 10, N = 100, N = 1000 are missing: It needs the test accuracies of the whole space: give a table with --table"
         ),
         "{text}"
     );
