@@ -159,10 +159,14 @@ fn bad_tables_are_refused_with_file_line_and_column() {
     let noise: Vec<u8> = (0..5000).map(|_| stream.bits() as u8).collect();
     let (folder, path) = file(noise);
     assert!(Accuracies::open(&path).is_err());
-    for unreadable in [folder.path().join("absent.csv"), folder.path().to_path_buf()] {
-        let error = Accuracies::open(&unreadable).unwrap_err();
-        assert!(matches!(error, Error::Unreadable { .. }), "{error}");
-        assert!(matches!(ScoreTable::open(&unreadable, &[]), Err(Error::Unreadable { .. })));
+    let (absent, folder) = (folder.path().join("absent.csv"), folder.path());
+    let error = Accuracies::open(&absent).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { .. }), "{error}");
+    // A folder may be NATS-Bench's; this one is not.
+    let error = Accuracies::open(folder).unwrap_err();
+    assert!(error.to_string().contains("000000.pickle.pbz2") && error.exit_code() == 2, "{error}");
+    for unreadable in [absent.as_path(), folder] {
+        assert!(matches!(ScoreTable::open(unreadable, &[]), Err(Error::Unreadable { .. })));
     }
 }
 

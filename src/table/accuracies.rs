@@ -120,8 +120,9 @@ impl Accuracies {
         let range = "a number that is not negative (accuracies in %, at most 100)";
         let table = csv::read(path, &|name| column_info(name).is_some(), &valid, range)?;
         if table.columns.is_empty() {
-            let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
-            let expected = format!("one of the columns {}", names.join(", "));
+            let tests = Dataset::ALL.map(test_column).join(", ");
+            let expected =
+                format!("one of the columns {tests}, or another of the {} that a table may have", COLUMNS.len());
             return Err(Error::data(path, expected, csv::listed(&table.header), "Give a table of accuracies."));
         }
         Ok(Accuracies {
