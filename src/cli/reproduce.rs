@@ -45,7 +45,7 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "N", value_parser = names::count)]
     sample: Option<usize>,
     /// Each run draws its own weights; else all runs share them, and the scores of earlier runs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "scores")]
     weights_per_run: bool,
     /// Data sets, with commas between [default: all three]
     #[arg(long, value_name = "LIST", value_parser = names::dataset(), value_delimiter = ',')]
@@ -125,12 +125,18 @@ impl ReproduceArguments {
             options,
             images,
         };
+        let accuracies = Accuracies::find(self.table.table.as_deref())?;
+        if self.picture.is_some() && !accuracies.is_whole(Dataset::ImageNet16) {
+            let remedy = "Give a table with --table FILE or in ETNAS_TABLE, or leave --picture out.";
+            let expected = "the ImageNet16-120 test accuracies of the whole space";
+            return Err(Error::options("--picture", expected, accuracies.source(), remedy));
+        }
         Ok(ReproduceJob {
             experiments,
             quick: self.quick,
             setting,
             files: self.scores.iter().map(|path| ScoreFile::open(path)).collect::<Result<_>>()?,
-            accuracies: Accuracies::find(self.table.table.as_deref())?,
+            accuracies,
             format: self.format,
             output: self.output,
             picture: self.picture,

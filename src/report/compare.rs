@@ -2,7 +2,7 @@
 
 use super::correlate::{figure, label, significant, signs};
 use super::grid::{pairs, Align, Grid};
-use super::score::{csv_text, fields};
+use super::score::csv_rows;
 use super::{json, number, Format, Output};
 use crate::error::Result;
 use crate::space::Cell;
@@ -32,10 +32,7 @@ impl CompareReport<'_> {
                 json::pretty(&json!({"meta": metadata, "rows": lists.collect::<Vec<_>>()}))
             }
             Format::Jsonl => rows.iter().map(|row| format!("{row}\n")).collect(),
-            Format::Csv => {
-                let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
-                csv_text(header.into_iter().chain(rows.iter().map(fields)))?
-            }
+            Format::Csv => csv_rows(&rows)?,
         };
         output.write(&text)?;
         output.finish(&metadata)

@@ -1,7 +1,7 @@
 //! Scores against accuracies, in every format.
 
 use super::grid::{pairs, Align, Grid};
-use super::score::{csv_text, fields};
+use super::score::csv_rows;
 use super::{json, measures, number, Format, Output};
 use crate::error::Result;
 use crate::space::SPACE_SIZE;
@@ -34,10 +34,7 @@ impl CorrelateReport<'_> {
             Format::Table => self.text(),
             Format::Json => json::pretty(&json!({"meta": metadata, "rows": rows})),
             Format::Jsonl => rows.iter().map(|row| format!("{row}\n")).collect(),
-            Format::Csv => {
-                let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
-                csv_text(header.into_iter().chain(rows.iter().map(fields)))?
-            }
+            Format::Csv => csv_rows(&rows)?,
         };
         output.write(&text)?;
         output.finish(&metadata)

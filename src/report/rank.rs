@@ -2,7 +2,7 @@
 
 use super::correlate::{figure, label, opening, scores_notes, significant, signs, utopian_note};
 use super::grid::{pairs, Align, Grid};
-use super::score::{csv_text, fields, percent};
+use super::score::{csv_rows, percent};
 use super::{json, number, Format, Output};
 use crate::error::Result;
 use crate::measure::Measure;
@@ -61,8 +61,7 @@ impl RankReport<'_> {
             Format::Jsonl => rows().iter().map(|row| format!("{row}\n")).collect(),
             Format::Csv => {
                 let rows = rows();
-                let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
-                csv_text(header.into_iter().chain(rows.iter().map(fields)))?
+                csv_rows(&rows)?
             }
         };
         output.write(&text)?;

@@ -1,6 +1,6 @@
 //! Reproduced tables as Markdown, CSV and JSON.
 
-use super::score::{csv_text, fields};
+use super::score::csv_rows;
 use super::{json, number};
 use crate::error::{Error, Result};
 use crate::reproduce::{Entry, Found, Quantity, Reproduction};
@@ -52,8 +52,7 @@ pub fn reproduction_text(tables: &[Reproduction], format: ReproduceFormat, metad
                 .iter()
                 .flat_map(|table| table.entries.iter().map(|entry| Value::Object(record(entry, Some(table.name)))))
                 .collect();
-            let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
-            csv_text(header.into_iter().chain(rows.iter().map(fields)))
+            csv_rows(&rows)
         }
         ReproduceFormat::Json => {
             let tables: Vec<Value> = tables

@@ -84,6 +84,12 @@ pub(super) fn fields(object: &Value) -> Vec<String> {
     object.as_object().map(|map| map.values().map(number::field).collect()).unwrap_or_default()
 }
 
+/// Objects with the same keys as CSV: their keys as header, a line for each.
+pub(super) fn csv_rows(rows: &[Value]) -> Result<String> {
+    let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
+    csv_text(header.into_iter().chain(rows.iter().map(fields)))
+}
+
 /// Lines of CSV.
 pub(super) fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String> {
     let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("a CSV line could not be made: {e}"));

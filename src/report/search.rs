@@ -1,7 +1,7 @@
 //! What a search found, in every format.
 
 use super::grid::{pairs, Align, Grid};
-use super::score::{csv_text, fields, percent};
+use super::score::{csv_rows, percent};
 use super::{draw, json, metadata::SearchSetting, number, Format, Output};
 use crate::error::Result;
 use crate::input::Dataset;
@@ -133,8 +133,7 @@ impl SearchReport<'_> {
             Value::Object(row)
         };
         let rows: Vec<Value> = self.runs.iter().map(flat).collect();
-        let header = rows.first().and_then(Value::as_object).map(|row| row.keys().cloned().collect());
-        csv_text(header.into_iter().chain(rows.iter().map(fields)))
+        csv_rows(&rows)
     }
 
     fn heading(&self) -> String {

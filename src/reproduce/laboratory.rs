@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::input::{Dataset, Source};
 use crate::measure::Measure;
 use crate::random::Seeds;
-use crate::search::Scores;
+use crate::search::{LiveScores, Scores};
 use crate::space::{Cell, SPACE_SIZE};
 use crate::statistics::{Clash, ScoreSet};
 use crate::table::{Accuracies, ScoreFile};
@@ -176,13 +176,7 @@ impl Scores for Bench<'_> {
             return Ok(cells.iter().map(|cell| value(cell).unwrap_or(f64::NEG_INFINITY)).collect());
         }
         self.watch.computed.store(0, Ordering::Relaxed);
-        let mut values = Vec::with_capacity(cells.len());
-        // In chunks, so that an interrupt ends the work soon and progress is seen.
-        for chunk in cells.chunks(self.engine.cells_at_a_time().max(1)) {
-            let records = self.engine.score(chunk, &[measure], &self.watch)?;
-            let value = |record: &crate::engine::Record| record.score(measure).and_then(|score| score.value);
-            values.extend(records.iter().map(|record| value(record).unwrap_or(f64::NEG_INFINITY)));
-        }
+        let values = LiveScores::new(self.engine, &self.watch).scores(measure, cells)?;
         let networks = matches!(measure, Measure::Naswot | Measure::LogSynflow | Measure::Synflow | Measure::LossSlope);
         if networks {
             let computed = self.watch.computed.load(Ordering::Relaxed).min(cells.len());

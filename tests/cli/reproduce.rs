@@ -48,6 +48,10 @@ fn wrong_use_is_told() {
     };
     assert!(told(&["reproduce", "table6"]).contains("table5"));
     assert!(told(&["reproduce", "table2", "--picture", "a.svg"]).contains("fig2"));
+    assert!(told(&["reproduce", "fig2", "--picture", "a.svg"])
+        .contains("ImageNet16-120 test accuracies of the whole space"));
+    // Scores of files are of one draw of weights.
+    assert!(told(&["reproduce", "table4", "--weights-per-run", "--scores", "a.jsonl"]).contains("--weights-per-run"));
     assert!(told(&["reproduce", "table2", "--data", "cifar10"]).contains("DATASET=PATH"));
     assert!(told(&["reproduce", "table2", "--quick", "--runs", "3"]).contains("--runs"));
     assert!(told(&["reproduce", "table2", "--scores", "/nonexistent"]).contains("/nonexistent"));
