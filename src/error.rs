@@ -6,12 +6,20 @@ use std::path::{Path, PathBuf};
 /// The library's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Characters of a part of an error that are shown: some lines of a terminal.
+const MOST_SHOWN: usize = 400;
+
 /// Everything that can go wrong in the library.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A cell's text does not follow its encoding.
-    #[error("The cell {text:?} is malformed at position {position}: expected {expected}, found {found}. {remedy}")]
+    #[error(
+        "The cell {:?} is malformed at position {position}: expected {}, found {}. {remedy}",
+        short(text),
+        line(expected),
+        line(found)
+    )]
     CellSyntax {
         /// The text as given.
         text: String,
@@ -25,14 +33,15 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A string of the NATS-Bench size search space (`64:64:32:16:8`).
-    #[error("{text:?} names a network of the NATS-Bench size search space (channels per layer). etnas scores the topology search space: give a string such as |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or an index from 0 to 15624.")]
+    #[error("{:?} names a network of the NATS-Bench size search space (channels per layer). etnas scores the topology search space: give a string such as |nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2| or an index from 0 to 15624.", short(text))]
     SizeSpaceCell {
         /// The text as given.
         text: String,
     },
     /// An index outside the space.
     #[error(
-        "The cell index {found} does not exist: expected a whole number from 0 to 15624, the order of NATS-Bench."
+        "The cell index {} does not exist: expected a whole number from 0 to 15624, the order of NATS-Bench.",
+        line(found)
     )]
     CellIndex {
         /// The index as given.
@@ -49,7 +58,7 @@ pub enum Error {
         allowed: Vec<String>,
     },
     /// An option's value, or a combination of options, that cannot be carried out.
-    #[error("{what}: expected {expected}, found {found}. {remedy}")]
+    #[error("{}: expected {}, found {}. {}", visible(what), line(expected), line(found), visible(remedy))]
     Options {
         /// The option or the rule.
         what: String,
@@ -61,7 +70,7 @@ pub enum Error {
         remedy: String,
     },
     /// A data file whose content is not what it should be.
-    #[error("{what}: expected {expected}, found {found}. {remedy}")]
+    #[error("{}: expected {}, found {}. {}", visible(what), line(expected), line(found), visible(remedy))]
     Data {
         /// The file (or the part of it).
         what: String,
@@ -73,7 +82,7 @@ pub enum Error {
         remedy: String,
     },
     /// An input that cannot be opened at all.
-    #[error("Cannot read {}: {source}. Check the path and its permissions.", path.display())]
+    #[error("Cannot read {}: {source}. Check the path and its permissions.", visible(&path.to_string_lossy()))]
     Unreadable {
         /// The path as given.
         path: PathBuf,
@@ -81,7 +90,7 @@ pub enum Error {
         source: io::Error,
     },
     /// An output path that cannot be created.
-    #[error("Cannot write {}: {source}. Choose a file in a folder that exists and that you may write to.", path.display())]
+    #[error("Cannot write {}: {source}. Choose a file in a folder that exists and that you may write to.", visible(&path.to_string_lossy()))]
     Unwritable {
         /// The path as given.
         path: PathBuf,
@@ -157,7 +166,33 @@ pub fn nearest<'a>(found: &str, allowed: &'a [String]) -> Option<&'a str> {
         .map(|(_, name)| name.as_str())
 }
 
+/// Text that may come from a file, on one line and harmless on a terminal: control characters as they are escaped.
+fn visible(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => seen.extend(c.escape_default()),
+            false => seen.push(c),
+        }
+    }
+    seen
+}
+
+/// The begin of a text of any length.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+/// Both: a damaged file may have a name of a megabyte.
+fn line(text: &str) -> String {
+    visible(&short(text))
+}
+
 fn unknown_name(kind: &str, found: &str, allowed: &[String]) -> String {
+    let found = &short(found);
     let hint = nearest(found, allowed).map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
     format!("There is no {kind} called {found:?}.{hint} Known: {}.", allowed.join(", "))
 }
@@ -175,6 +210,30 @@ mod tests {
         let e = Error::UnknownName { kind: "measure", found: "nawsot".into(), allowed: names(&["naswot", "degree"]) };
         assert_eq!(e.to_string(), "There is no measure called \"nawsot\". Did you mean naswot? Known: naswot, degree.");
         assert_eq!(nearest("zzz", &names(&["naswot"])), None);
+    }
+
+    #[test]
+    fn an_error_is_one_line_of_bounded_length_whatever_a_file_holds() {
+        let name = "line\nfeed\u{1b}[2J".repeat(100_000);
+        let path = Path::new("a\nb");
+        for error in [
+            Error::data(path, name.clone(), name.clone(), "Mend it."),
+            Error::options("--x", name.clone(), name.clone(), "Mend it."),
+            Error::CellSyntax {
+                text: name.clone(),
+                position: 1,
+                expected: name.clone(),
+                found: name.clone(),
+                remedy: "Mend it.",
+            },
+            Error::SizeSpaceCell { text: name.clone() },
+            Error::CellIndex { found: name.clone() },
+            Error::UnknownName { kind: "measure", found: name.clone(), allowed: names(&["naswot"]) },
+        ] {
+            let text = error.to_string();
+            assert!(text.len() < 4000 && !text.chars().any(char::is_control), "{} bytes: {text:.80}", text.len());
+        }
+        assert!(Error::data(path, "x", "y", "Mend it.").to_string().starts_with("The file a\\nb: expected x"));
     }
 
     #[test]

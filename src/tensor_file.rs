@@ -1,13 +1,23 @@
 //! Reading tensors of safetensors files as f32, with checks that name the file, the tensor, what was expected and found.
 
 use crate::error::{Error, Result};
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
+
+/// No weights or images that are meant come near this size.
+const LARGEST: u64 = 1 << 32;
+/// Bytes before the header, which tell its length.
+const LENGTH: usize = 8;
 
 /// A safetensors file in memory.
 pub struct TensorFile {
     path: PathBuf,
     bytes: Vec<u8>,
+    /// Read once: a network has hundreds of tensors, and a hostile header may be long.
+    header: Metadata,
+    /// Where the tensors' bytes begin.
+    begin: usize,
 }
 
 /// One tensor: its shape and its values in row-major order.
@@ -20,22 +30,27 @@ pub struct Tensor {
 
 impl TensorFile {
     /// Reads the file and checks its header.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`]; [`Error::Data`] for what is no regular file of at most 4 GiB, or no safetensors file.
     pub fn open(path: &Path) -> Result<TensorFile> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_path_buf(), source })?;
-        let file = TensorFile { path: path.to_path_buf(), bytes };
-        file.parse()?;
-        Ok(file)
-    }
-
-    fn parse(&self) -> Result<SafeTensors<'_>> {
-        SafeTensors::deserialize(&self.bytes).map_err(|e| {
+        let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
+        let what = std::fs::metadata(path).map_err(unreadable)?;
+        if !what.is_file() || what.len() > LARGEST {
+            let found = if what.is_file() { format!("{} bytes", what.len()) } else { "no regular file".to_string() };
+            let expected = format!("a safetensors file of at most {LARGEST} bytes");
+            return Err(Error::data(path, expected, found, "Give a file with the weights or images of one network."));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::data(
-                &self.path,
+                path,
                 "a safetensors file",
-                format!("{} bytes that are not one ({e})", self.bytes.len()),
+                format!("{} bytes that are not one ({e})", bytes.len()),
                 "Write it with safetensors' save_file; a truncated copy must be copied again.",
             )
-        })
+        })?;
+        Ok(TensorFile { path: path.to_path_buf(), bytes, header, begin: LENGTH + length })
     }
 
     /// The file's path.
@@ -50,7 +65,7 @@ impl TensorFile {
 
     /// The names of its tensors, sorted.
     pub fn names(&self) -> Result<Vec<String>> {
-        let mut names: Vec<String> = self.parse()?.names().into_iter().map(str::to_string).collect();
+        let mut names: Vec<String> = self.header.tensors().into_keys().collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -60,10 +75,14 @@ impl TensorFile {
     /// # Errors
     /// When its type is not a floating-point type of 16, 32 or 64 bits, or a value is not finite.
     pub fn get(&self, name: &str) -> Result<Option<Tensor>> {
-        let file = self.parse()?;
-        let Ok(view) = file.tensor(name) else { return Ok(None) };
-        let wide = |size: usize| view.data().chunks_exact(size);
-        let values: Vec<f32> = match view.dtype() {
+        let Some(tensor) = self.header.info(name) else { return Ok(None) };
+        let (from, to) = tensor.data_offsets;
+        let data = self.bytes.get(self.begin.saturating_add(from)..self.begin.saturating_add(to));
+        let Some(data) = data else {
+            return Err(self.wrong(name, "its bytes in the file", "none", "Copy the file again."));
+        };
+        let wide = |size: usize| data.chunks_exact(size);
+        let values: Vec<f32> = match tensor.dtype {
             Dtype::F32 => wide(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
             Dtype::F64 => wide(8).map(|b| f64::from_le_bytes(b.try_into().expect("8 bytes")) as f32).collect(),
             Dtype::F16 => wide(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
@@ -81,7 +100,7 @@ impl TensorFile {
             let found = format!("{} at element {at}", values[at]);
             return Err(self.wrong(name, "finite values", found, "Mend the program that wrote it."));
         }
-        Ok(Some(Tensor { shape: view.shape().to_vec(), values }))
+        Ok(Some(Tensor { shape: tensor.shape.clone(), values }))
     }
 
     /// The tensor of a name, which must be there.

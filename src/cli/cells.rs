@@ -3,7 +3,11 @@
 use crate::error::{Error, Result};
 use crate::random::Stream;
 use crate::space::{Cell, Encoding, SPACE_SIZE};
+use std::fs::File;
 use std::io::{self, Read};
+
+/// The most bytes of cells that are read: a hundred times the whole space.
+const MOST_BYTES: u64 = 1 << 27;
 
 /// The cells that the arguments name, in their order; `-` stands for those of stdin.
 pub fn named(texts: &[String], encoding: Encoding) -> Result<Vec<Cell>> {
@@ -29,7 +33,9 @@ pub fn named_by(texts: &[String], read: &dyn Fn(&str) -> Result<Cell>) -> Result
 /// The cells of a file, one a line; `-` stands for stdin.
 pub fn listed(file: &str, encoding: Encoding) -> Result<Vec<Cell>> {
     if file != "-" {
-        let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.into(), source })?;
+        let mut bytes = Vec::new();
+        let read = File::open(file).and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        read.map_err(|source| Error::Unreadable { path: file.into(), source })?;
         return lines(&bytes, &format!("the file {file}"), &|text| Cell::parse(text, encoding));
     }
     of_stdin(&|text| Cell::parse(text, encoding))
@@ -40,6 +46,7 @@ fn of_stdin(read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
+        .take(MOST_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| Error::Io { action: "reading the cells from standard input".to_string(), source })?;
     lines(&bytes, "standard input", read)
@@ -47,6 +54,14 @@ fn of_stdin(read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
 
 /// One cell a line; blank lines are ignored. `name` is where they stand, for errors.
 fn lines(bytes: &[u8], name: &str, read: &dyn Fn(&str) -> Result<Cell>) -> Result<Vec<Cell>> {
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Error::Data {
+            what: format!("The list of cells in {name}"),
+            expected: format!("at most {MOST_BYTES} bytes"),
+            found: "more".to_string(),
+            remedy: "Write one cell a line.".to_string(),
+        });
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut cells = Vec::new();
     for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {

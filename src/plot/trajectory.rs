@@ -10,6 +10,8 @@ use crate::report::grouped;
 use crate::search::Criterion;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 /// The most places at which the quartiles of a method are taken: more than a picture can show apart.
@@ -328,14 +330,24 @@ fn point(path: &Path, line: usize, row: &Map<String, Value>, cost: Cost, gain: G
     Ok(Point { method, dataset, criterion, run, spent, gained: number(gain.key())? })
 }
 
+/// The most bytes of a file that are read: thousands of searches.
+const MOST_BYTES: u64 = 1 << 28;
+/// What is looked at in a row.
+const KEYS: [&str; 9] =
+    ["method", "dataset", "criterion", "run", "evaluations", "seconds", "simulated_seconds", "test_accuracy", "score"];
+
 /// The rows of a file with their lines.
 fn rows(path: &Path) -> Result<Vec<(usize, Map<String, Value>)>> {
     let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     let wrong = |found: String| {
         let expected = "CSV with a header, or JSON Lines";
         Error::data(path, expected, found, "Give a file that search --trajectory wrote.")
     };
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(wrong(format!("more than {MOST_BYTES} bytes")));
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("bytes that are no UTF-8 text".to_string()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with('{') {
@@ -352,8 +364,9 @@ fn rows(path: &Path) -> Result<Vec<(usize, Map<String, Value>)>> {
     let read = |record: csv::Result<csv::StringRecord>| {
         let record = record.map_err(|e| wrong(e.to_string()))?;
         let line = record.position().map_or(0, |position| position.line() as usize);
-        let pairs = header.iter().zip(&record).map(|(key, field)| (key.to_string(), Value::from(field)));
-        Ok((line, pairs.collect()))
+        // The others' names, which may be long, are not copied for every row.
+        let known = header.iter().zip(&record).filter(|(key, _)| KEYS.contains(key));
+        Ok((line, known.map(|(key, field)| (key.to_string(), Value::from(field))).collect()))
     };
     reader.records().map(read).collect()
 }

@@ -198,8 +198,11 @@ impl<'a> Part<'a> {
         };
         let measures = &self.metadata["measures"];
         let names = measures.as_array().ok_or_else(|| broken("a list of measures", measures))?.iter();
-        let asked: Result<Vec<Measure>> =
-            names.map(|m| Measure::from_name(m["name"].as_str().unwrap_or_default())).collect();
+        let measure = |m: &Value| {
+            let known = m["name"].as_str().and_then(|name| Measure::from_name(name).ok());
+            known.ok_or_else(|| broken("measures that this program knows", &m["name"]))
+        };
+        let asked: Result<Vec<Measure>> = names.map(measure).collect();
         let repeats = &self.metadata["configuration"]["repeats"];
         let count = repeats.as_u64().ok_or_else(|| broken("the number of repeats", repeats))?;
         Ok(Columns::new(&asked?, count as usize))

@@ -99,10 +99,14 @@ pub(super) fn open(path: &Path) -> Result<Accuracies> {
     if format != FORMAT {
         return Err(header(format!("those of format {format}, which this program does not know")));
     }
-    let mut read = Vec::with_capacity(columns.len());
+    let mut read: Vec<TableColumn> = Vec::new();
     for HeaderColumn { name, meaning, seeds, .. } in columns {
         let wrong =
             |expected: String, found: String| Error::data(path, format!("{expected} under {name}"), found, REMEDY);
+        // Each has 125 kB, and a few bytes of the header name it: a tensor that is named again and again would fill the memory.
+        if read.iter().any(|column| column.name == name) {
+            return Err(wrong("one column".to_string(), "two".to_string()));
+        }
         let expected = format!("a tensor [{SPACE_SIZE}] of f64");
         let Ok(view) = file.tensor(&name) else { return Err(wrong(expected, "none".to_string())) };
         if view.dtype() != Dtype::F64 || view.shape() != [SPACE_SIZE] {

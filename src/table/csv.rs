@@ -98,12 +98,31 @@ pub(super) fn read(
 /// The most bytes of text that are read: a hundred times what a table of the whole space has.
 const MOST_BYTES: u64 = 1 << 28;
 
-/// The text of a file that may be packed by gzip, `most` bytes of it.
+/// A reader that fails beyond so many bytes: what is cut off silently would be rows that are missing.
+struct Limited<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| std::io::Error::other("it is too long"))?;
+        Ok(read)
+    }
+}
+
+/// The text of a file that may be packed by gzip, which must not have more than `most` bytes.
 pub(super) fn open(path: &Path, most: u64) -> Result<Box<dyn Read>> {
     let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed { Box::new(MultiGzDecoder::new(file).take(most)) } else { Box::new(file.take(most)) })
+    let left = most;
+    Ok(if packed {
+        Box::new(Limited { reader: MultiGzDecoder::new(file), left })
+    } else {
+        Box::new(Limited { reader: file, left })
+    })
 }
 
 /// The columns that a header names, for an error.

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// The most bytes that a score file may have, unpacked: a hundred times what the whole space with every measure takes.
 const MOST_BYTES: u64 = 1 << 29;
+/// The most bytes of metadata that are read: more than those of any sweep take.
+const MOST_METADATA: u64 = 1 << 20;
 
 /// Numbers of cells, by column, in the order of the file.
 ///
@@ -95,8 +97,9 @@ impl ScoreFile {
         }
         let named = |column: &String| columns.iter().any(|(name, _)| name == column);
         let deviation = |name: &str| name.strip_suffix("_std").is_some_and(|of| named(&of.to_string()));
-        let kept = columns.iter().filter(|(name, _)| !deviation(name));
-        let columns: Vec<ScoreColumn> = kept.map(|(name, values)| ScoreColumn::new(name, values.clone())).collect();
+        let kept: Vec<bool> = columns.iter().map(|(name, _)| !deviation(name)).collect();
+        let columns = columns.into_iter().zip(kept).filter(|(_, kept)| *kept);
+        let columns: Vec<ScoreColumn> = columns.map(|((name, values), _)| ScoreColumn::new(&name, values)).collect();
         if columns.is_empty() || cells.is_empty() {
             let found = if cells.is_empty() { "no record" } else { "none" };
             return Err(Error::data(path, "a column of scores", found, "Give a file with numbers of cells."));
@@ -162,8 +165,10 @@ fn beside(path: &Path) -> Result<Option<Value>> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
-    let value = serde_json::from_str(&text);
+    let unreadable = |source| Error::Unreadable { path: path.clone(), source };
+    let mut text = Vec::new();
+    File::open(&path).and_then(|file| file.take(MOST_METADATA).read_to_end(&mut text)).map_err(unreadable)?;
+    let value = serde_json::from_slice(&text);
     value
         .map(Some)
         .map_err(|e| Error::data(&path, "metadata in JSON", e.to_string(), "Remove the file if it is of no use."))

@@ -11,6 +11,10 @@ use std::path::Path;
 const INDICES: [&str; 2] = ["index", "arch_index"];
 const ARCHS: [&str; 2] = ["arch", "arch_str"];
 
+/// Values that a file may have, its cells times its columns: the whole space with 268 scores. A record of a few bytes has a place in
+/// every column, so that a small file could fill the memory.
+const MOST_VALUES: usize = 1 << 22;
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -98,6 +102,7 @@ impl Gathered<'_> {
         let dataset = record.get("dataset").and_then(Value::as_str);
         self.datasets.push(dataset.and_then(|name| Dataset::from_name(name).ok()));
         self.rows.columns.iter_mut().for_each(|(_, values)| values.push(None));
+        self.check_size(place)?;
         for (name, value) in &record {
             let fixed = ["dataset", "status"].contains(&name.as_str());
             if fixed || INDICES.contains(&name.as_str()) || ARCHS.contains(&name.as_str()) || self.words.contains(name)
@@ -123,10 +128,21 @@ impl Gathered<'_> {
                     let mut values = vec![None; known];
                     values.push(number);
                     self.rows.columns.push((name.clone(), values));
+                    self.check_size(place)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn check_size(&self, place: &str) -> Result<()> {
+        let (rows, columns) = (self.rows.cells.len(), self.rows.columns.len());
+        if rows.saturating_mul(columns) <= MOST_VALUES {
+            return Ok(());
+        }
+        let expected = format!("at most {MOST_VALUES} scores, cells times columns");
+        let found = format!("{rows} records and {columns} columns up to {place}");
+        Err(Error::data(self.path, expected, found, "Leave columns out that are no scores."))
     }
 
     /// The cell that a row names.

@@ -1,7 +1,7 @@
 //! Weights of one cell's network from a safetensors file.
 
 use super::{Norm, NormSlot, Reduce, Slot, Weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::space::{Block, Cell, Skeleton};
 use crate::tensor_file::TensorFile;
 use std::sync::Arc;
@@ -133,7 +133,13 @@ impl Weights {
             None => 1,
         };
         let skeleton = Skeleton { channels, cells_per_stage, classes, height, width };
-        skeleton.check()?;
+        skeleton.check().map_err(|error| match error {
+            Error::Options { what, expected, found, remedy } => {
+                let what = format!("{what} in {}", file.path().display());
+                Error::Data { what, expected, found, remedy }
+            }
+            other => other,
+        })?;
         Ok(skeleton)
     }
 }
