@@ -6,6 +6,7 @@ use common::shared;
 use etnas::engine::Options;
 use etnas::input::{Dataset, Source};
 use etnas::reproduce::{self, paper, Entry, Experiment, Laboratory, Quantity, Setting};
+use etnas::search::{Method, RandomNaswot};
 use etnas::space::Cell;
 use etnas::table::{Accuracies, ScoreFile};
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::path::Path;
 fn setting(runs: usize) -> Setting {
     Setting {
         runs,
+        most_scores: None,
         sample: None,
         weights_per_run: false,
         datasets: Dataset::ALL.to_vec(),
@@ -192,6 +194,27 @@ fn live_runs_tell_what_was_computed_and_what_was_remembered() {
     }
     let cell: Cell = "9930".parse().unwrap();
     assert!(builtin.lookup(&cell, Dataset::ImageNet16).is_some());
+}
+
+#[test]
+fn rows_that_would_take_long_get_one_run_where_that_is_asked() {
+    let quick = Setting { most_scores: Some(1_000), ..setting(5) };
+    let drawn = |n| Method::RandomNaswot(RandomNaswot { evaluations: n });
+    let named = |name| Method::from_name(name).unwrap();
+    for (method, published, runs) in [
+        (drawn(100), true, 5),
+        (drawn(200), true, 5),
+        (drawn(201), true, 1),
+        (named("et-nas"), true, 5),
+        (named("off-degree"), false, 1),
+        (named("local"), false, 1),
+        // What is looked up costs nothing.
+        (named("random-accuracy"), true, 5),
+        (named("rea"), false, 5),
+    ] {
+        assert_eq!(quick.runs_of(&method, published), runs, "{method:?}");
+        assert_eq!(setting(5).runs_of(&method, published), 5);
+    }
 }
 
 #[test]

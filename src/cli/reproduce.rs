@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 /// Runs of each row with `--quick`.
 const QUICK_RUNS: usize = 5;
+/// Scores of networks that the runs of a row may ask for with `--quick`; where five runs would ask for more there is one.
+const QUICK_SCORES: usize = 1_000;
 /// Cells of the correlations with `--quick`.
 const QUICK_CELLS: usize = 100;
 
@@ -39,6 +41,8 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "R", value_parser = names::count, default_value_t = reproduce::paper::RUNS)]
     runs: usize,
     /// 5 runs a row, and correlations over 100 cells: minutes instead of hours
+    ///
+    /// Live rows get one run where five would ask for more than 1,000 scores of networks, or where the paper has no figure.
     #[arg(long, conflicts_with = "runs")]
     quick: bool,
     /// Take correlations over N cells drawn by the sample seed instead of the whole space
@@ -119,6 +123,7 @@ impl ReproduceArguments {
         };
         let setting = Setting {
             runs: if self.quick { QUICK_RUNS } else { self.runs },
+            most_scores: (self.quick && self.scores.is_empty()).then_some(QUICK_SCORES),
             sample: self.sample.or(self.quick.then_some(QUICK_CELLS)),
             weights_per_run: self.weights_per_run,
             datasets,
@@ -202,7 +207,7 @@ impl ReproduceJob {
             match table {
                 Ok(mut table) => {
                     if quick {
-                        table.notes.insert(0, quick_note(*experiment));
+                        table.notes.insert(0, quick_note(*experiment, self.files.is_empty()));
                     }
                     tables.push(table);
                 }
@@ -227,10 +232,16 @@ impl ReproduceJob {
     }
 }
 
-fn quick_note(experiment: Experiment) -> String {
+fn quick_note(experiment: Experiment, limited: bool) -> String {
+    let runs = format!("Quick: {QUICK_RUNS} runs a row instead of {}", reproduce::paper::RUNS);
     match experiment {
         Experiment::Table3 | Experiment::Fig2 => format!("Quick: {QUICK_CELLS} cells instead of the whole space."),
-        _ => format!("Quick: {QUICK_RUNS} runs a row instead of {}.", reproduce::paper::RUNS),
+        Experiment::Table2 => runs + ".",
+        _ if !limited => runs + ".",
+        _ => format!(
+            "{runs}; one where {QUICK_RUNS} would ask for more than {} scores of networks, or where the paper has no figure.",
+            report::grouped(QUICK_SCORES as u64)
+        ),
     }
 }
 

@@ -8,10 +8,11 @@ use crate::engine::{Engine, Options, SlopeFit};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::report::{self, Output, Run, SearchReport, SearchSetting, TrajectoryForm};
+use crate::report::{self, Output, Run, ScoreSource, SearchReport, SearchSetting, TrajectoryForm};
 use crate::search::{Budget, ClimbBy, DegreeRule, LiveScores, Method, Preset, RankPool, Scores, Trained, Variant};
 use crate::space::Cell;
-use crate::table::Accuracies;
+use crate::statistics::ScoreSet;
+use crate::table::{Accuracies, ScoreFile};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -89,6 +90,11 @@ pub struct SearchArguments {
     /// Each run draws its own weights; else all runs share them
     #[arg(long)]
     weights_per_run: bool,
+    /// Take the scores from FILEs of the whole space, as `score --all` writes them, instead of computing them
+    ///
+    /// They must hold every measure that the method asks for; where several hold the same one, its mean is taken.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = OF_THE_ENGINE)]
+    scores: Vec<PathBuf>,
     /// Write the best cell so far after each evaluation to FILE (.csv or .jsonl), with what was spent
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     trajectory: Option<PathBuf>,
@@ -132,8 +138,12 @@ impl SearchArguments {
             Some(path) => Some((TrajectoryForm::of(&path)?, path)),
             None => None,
         };
+        let files = self.scores.iter().map(|path| ScoreFile::open(path)).collect::<Result<Vec<_>>>()?;
+        let set = (!files.is_empty()).then(|| score_set(&files, options.dataset, &method)).transpose()?;
         Ok(SearchJob {
             method,
+            files,
+            set,
             validated_on,
             runs: self.runs,
             weights_per_run: self.weights_per_run,
@@ -228,7 +238,7 @@ impl SearchArguments {
     }
 
     /// The options that not every method has, and whether they were given.
-    fn given(&self) -> [(&'static str, bool); 17] {
+    fn given(&self) -> [(&'static str, bool); 18] {
         [
             ("--preset", self.preset.is_some()),
             ("--variant", self.variant.is_some()),
@@ -247,6 +257,7 @@ impl SearchArguments {
             ("--momentum", self.momentum.is_some()),
             ("--validate-on", self.validate_on.is_some()),
             ("--weights-per-run", self.weights_per_run),
+            ("--scores", !self.scores.is_empty()),
         ]
     }
 }
@@ -272,9 +283,46 @@ fn options_of(method: &Method) -> Vec<&'static str> {
         own.push("--validate-on");
     }
     if !method.needs_scores().is_empty() {
-        own.push("--weights-per-run");
+        own.extend(["--weights-per-run", "--scores"]);
     }
     own
+}
+
+/// What decides how scores are computed, and nothing where they stand in files.
+const OF_THE_ENGINE: [&str; 15] = [
+    "weights_per_run",
+    "data",
+    "batch",
+    "classes",
+    "init",
+    "slope_init",
+    "log_synflow",
+    "weight_seed",
+    "data_seed",
+    "target_seed",
+    "noise_seed",
+    "threads",
+    "device",
+    "precision",
+    "repeats",
+];
+
+/// The scores of files, which must be of the data set and hold what the method asks for.
+fn score_set(files: &[ScoreFile], dataset: Dataset, method: &Method) -> Result<ScoreSet> {
+    let set = ScoreSet::of_space(files)?;
+    if let Some(found) = set.dataset().filter(|found| *found != dataset) {
+        let remedy = format!("Add --dataset {}, or give files of {}.", found.name(), dataset.name());
+        return Err(Error::options("--scores", format!("scores on {}", dataset.name()), found.name(), remedy));
+    }
+    match method.needs_scores().iter().find(|measure| set.measure(**measure).is_none()) {
+        Some(measure) => {
+            let columns: Vec<&str> = set.columns().iter().map(|column| column.name.as_str()).collect();
+            let expected = format!("a column {} for --method {}", measure.key(), method.name());
+            let remedy = "Add a file that has it: `etnas-fast score --all --measures` makes one.";
+            Err(Error::options("--scores", expected, columns.join(", "), remedy))
+        }
+        None => Ok(set),
+    }
 }
 
 /// Sets what was given.
@@ -287,6 +335,9 @@ fn set<T: Copy>(place: &mut T, given: Option<T>) {
 /// A search to run.
 pub struct SearchJob {
     method: Method,
+    files: Vec<ScoreFile>,
+    /// The scores of the files, if there are any.
+    set: Option<ScoreSet>,
     validated_on: Option<Dataset>,
     runs: usize,
     weights_per_run: bool,
@@ -305,10 +356,13 @@ impl SearchJob {
             None => None,
         };
         catch_interrupts();
-        let engine = Engine::new(self.options.clone())?;
+        let engine = match self.set {
+            Some(_) => None,
+            None => Some(Engine::new(self.options.clone())?),
+        };
         let progress = Progress::new(self.runs.saturating_mul(self.steps()), self.output.quiet);
-        engine.device_note().into_iter().for_each(|note| progress.note(note));
-        let (runs, interrupted) = self.search(&engine, &progress)?;
+        engine.iter().filter_map(Engine::device_note).for_each(|note| progress.note(note));
+        let (runs, interrupted) = self.search(engine.as_ref(), &progress)?;
         progress.clear();
         if runs.is_empty() {
             // Nothing is finished: an old file of that name is worth more than an empty one.
@@ -322,9 +376,16 @@ impl SearchJob {
             weights_per_run: self.weights_per_run,
             accuracies: &self.accuracies,
         };
-        let metadata = report::search_metadata(&engine, &setting, !interrupted);
-        let images = images_line(&engine);
-        let found = SearchReport { setting, dataset: self.options.dataset, runs: &runs, images };
+        let (source, scores_from) = match &engine {
+            Some(engine) => (ScoreSource::Engine(engine), ("images", images_line(engine))),
+            None => {
+                let names: Vec<String> = self.files.iter().map(|file| file.path().display().to_string()).collect();
+                (ScoreSource::Files(&self.files), ("scores", names.join("\n")))
+            }
+        };
+        let dataset = self.options.dataset;
+        let metadata = report::search_metadata(source, &setting, dataset, !interrupted);
+        let found = SearchReport { setting, dataset, runs: &runs, scores_from };
         let missing = found.missing().filter(|_| self.output.format != report::Format::Table);
         if let Some((form, output)) = trajectory {
             report::write_trajectory(&found, form, &metadata, output)?;
@@ -340,19 +401,23 @@ impl SearchJob {
     }
 
     /// The runs that ended, and whether the work was interrupted before all had.
-    fn search(&self, engine: &Engine, progress: &Progress) -> Result<(Vec<Run>, bool)> {
+    fn search(&self, engine: Option<&Engine>, progress: &Progress) -> Result<(Vec<Run>, bool)> {
         let seeds = self.options.seeds;
         let trained = match self.validated_on {
             Some(validated_on) => Some(Trained::new(&self.accuracies, self.options.dataset, validated_on)?),
             None => None,
         };
-        let mut shared = LiveScores::new(engine, progress);
+        let mut shared: Box<dyn Scores + '_> = match (engine, &self.set) {
+            (Some(engine), _) => Box::new(LiveScores::new(engine, progress)),
+            (None, Some(set)) => Box::new(set),
+            (None, None) => return Err(Error::Internal("a search has neither an engine nor score files".to_string())),
+        };
         let mut runs = Vec::with_capacity(self.runs);
         for number in 0..self.runs {
             let weight_seed = if self.weights_per_run { seeds.repeat(number).weight } else { seeds.weight };
             let steps = self.steps();
             let mut watched = Watched {
-                scores: &mut shared,
+                scores: shared.as_mut(),
                 progress,
                 run: if self.runs > 1 { format!("run {} of {}: ", number + 1, self.runs) } else { String::new() },
                 start: number.saturating_mul(steps),
@@ -370,7 +435,7 @@ impl SearchJob {
                 self.method.run(&mut Watched { scores: &mut own, ..watched }, trained.as_ref(), seeds.search, number)
             };
             match outcome {
-                Ok(outcome) => runs.push(Run { number, weight_seed, outcome }),
+                Ok(outcome) => runs.push(Run { number, weight_seed: engine.map(|_| weight_seed), outcome }),
                 Err(Error::Interrupted) => return Ok((runs, true)),
                 Err(error) => return Err(error),
             }
@@ -381,19 +446,9 @@ impl SearchJob {
         Ok((runs, false))
     }
 
-    /// Scores that a run will ask for, as far as can be foreseen: in ET-NAS LogSynflow of the history, naswot of some 45 % of it, and
-    /// LossSlope of a front of about five. Trainings are looked up and take no time.
+    /// Steps of progress for each run.
     fn steps(&self) -> usize {
-        match &self.method {
-            Method::EtNas(search) => {
-                search.cycles.saturating_add(1 + search.cycles / 100 * 45 + search.cycles % 100 * 45 / 100 + 5)
-            }
-            Method::FreeRea(search) => 2 * search.evaluations,
-            Method::Area(search) => search.pool,
-            // A start takes some 80 evaluations, most of the first ones new.
-            Method::LocalSearch(search) => search.starts.unwrap_or(0).saturating_mul(80).max(100),
-            other => other.budget(self.options.dataset).evaluations.unwrap_or(1),
-        }
+        self.method.foreseen_scores().max(1)
     }
 }
 

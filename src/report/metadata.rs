@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::input::Dataset;
 use crate::measure::Measure;
 use crate::search::Method;
-use crate::table::Accuracies;
+use crate::table::{Accuracies, ScoreFile};
 use serde_json::{json, Value};
 
 /// The metadata of scored cells: program, version, configuration, the measures with direction and definition, the cells asked for and the
@@ -17,15 +17,24 @@ pub fn score_metadata(
     cells: Option<usize>,
     complete: bool,
 ) -> Value {
-    let mut meta = opening("score", engine);
+    let mut meta = opening("score", Some(engine));
     meta.extend(object([
-        ("measures", described(asked, engine)),
+        ("measures", described(asked, Some(engine))),
         ("selection", sweep.selection()),
         ("shard", sweep.shard_value()),
         ("cells", Value::from(cells)),
         ("complete", Value::from(complete)),
     ]));
     Value::Object(meta)
+}
+
+/// Where the scores of a search came from.
+#[derive(Clone, Copy)]
+pub enum ScoreSource<'a> {
+    /// An engine computed them.
+    Engine(&'a Engine),
+    /// They stand in files of the whole space.
+    Files(&'a [ScoreFile]),
 }
 
 /// What was asked of a search beside the engine's options.
@@ -43,14 +52,21 @@ pub struct SearchSetting<'a> {
 }
 
 /// The metadata of a search, as [`score_metadata`] with the search's own setting and the source of accuracies.
-pub fn search_metadata(engine: &Engine, setting: &SearchSetting, complete: bool) -> Value {
+///
+/// With score files there is no configuration; name and metadata of each file stand in its stead.
+pub fn search_metadata(source: ScoreSource, setting: &SearchSetting, dataset: Dataset, complete: bool) -> Value {
     let measures: &[Measure] = match setting.method {
         Method::EtNas(_) => &[Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope],
         other => other.needs_scores(),
     };
+    let (engine, files) = match source {
+        ScoreSource::Engine(engine) => (Some(engine), Value::Null),
+        ScoreSource::Files(files) => (None, files.iter().map(file_value).collect()),
+    };
     let mut meta = opening("search", engine);
     meta.extend(object([
-        ("search", search_value(setting, engine.options().dataset)),
+        ("score_files", files),
+        ("search", search_value(setting, dataset)),
         ("measures", described(measures, engine)),
         (
             "accuracies",
@@ -110,24 +126,33 @@ fn search_value(setting: &SearchSetting, dataset: Dataset) -> Value {
     value
 }
 
-fn opening(command: &str, engine: &Engine) -> serde_json::Map<String, Value> {
+/// A score file, and how it came about where that is known.
+fn file_value(file: &ScoreFile) -> Value {
+    let name = file.path().file_name().unwrap_or(file.path().as_os_str()).to_string_lossy();
+    json!({"name": name, "meta": file.metadata()})
+}
+
+fn opening(command: &str, engine: Option<&Engine>) -> serde_json::Map<String, Value> {
     object([
         ("program", Value::from("etnas-fast")),
         ("version", Value::from(env!("CARGO_PKG_VERSION"))),
         ("command", Value::from(command)),
         // A configuration is plain data with string keys: it always has a JSON form.
-        ("configuration", serde_json::to_value(engine.configuration()).unwrap_or(Value::Null)),
+        (
+            "configuration",
+            engine.map_or(Value::Null, |engine| serde_json::to_value(engine.configuration()).unwrap_or(Value::Null)),
+        ),
     ])
 }
 
-fn described(asked: &[Measure], engine: &Engine) -> Value {
-    let form = engine.options().log_synflow;
+/// The measures; how they are defined is known of an engine's, and else stands in the files' metadata.
+fn described(asked: &[Measure], engine: Option<&Engine>) -> Value {
     let one = |m: &Measure| {
         json!({
             "name": m.name(),
             "key": m.key(),
             "better": measures::direction(*m),
-            "definition": measures::definition(*m, form),
+            "definition": engine.map(|engine| measures::definition(*m, engine.options().log_synflow)),
         })
     };
     asked.iter().map(one).collect()

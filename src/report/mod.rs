@@ -37,7 +37,7 @@ pub use explain::Explanation;
 pub use format::Format;
 pub use measures::{definition, direction, draws, title};
 pub use merge::{merge, MergeRules, Merged};
-pub use metadata::{score_metadata, search_metadata, SearchSetting};
+pub use metadata::{score_metadata, search_metadata, ScoreSource, SearchSetting};
 pub use number::grouped;
 pub use output::{remove_unfinished, Output};
 pub use rank::RankReport;

@@ -14,8 +14,8 @@ use serde_json::{json, Map, Value};
 pub struct Run {
     /// Its number, from 0.
     pub number: usize,
-    /// The seed of its weights.
-    pub weight_seed: u64,
+    /// The seed of its weights; `None` where scores came from files.
+    pub weight_seed: Option<u64>,
     /// What it found.
     pub outcome: Outcome,
 }
@@ -28,8 +28,8 @@ pub struct SearchReport<'a> {
     pub dataset: Dataset,
     /// The runs that ended.
     pub runs: &'a [Run],
-    /// The `images` line for people.
-    pub images: String,
+    /// What people are told of where scores came from: a label and its line.
+    pub scores_from: (&'static str, String),
 }
 
 impl SearchReport<'_> {
@@ -269,11 +269,11 @@ impl SearchReport<'_> {
         lines
     }
 
-    /// Where images and accuracies come from; images only where the method looks at them.
+    /// Where scores and accuracies come from; scores only where the method asks for some.
     fn sources(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         if !self.setting.method.needs_scores().is_empty() {
-            lines.push(("images", self.images.clone()));
+            lines.push(self.scores_from.clone());
         }
         lines.push(("accuracies", self.setting.accuracies.source().to_string()));
         lines

@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 use crate::input::{Dataset, Source};
 use crate::measure::Measure;
 use crate::random::Seeds;
-use crate::search::{LiveScores, Scores};
-use crate::space::{Cell, SPACE_SIZE};
-use crate::statistics::{Clash, ScoreSet};
+use crate::search::{LiveScores, Method, Scores};
+use crate::space::Cell;
+use crate::statistics::ScoreSet;
 use crate::table::{Accuracies, ScoreFile};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,6 +28,9 @@ impl Told for () {
 pub struct Setting {
     /// Runs of each row.
     pub runs: usize,
+    /// Rows whose runs would ask for more scores of networks than this, and live rows that the paper has no figure of, get one run
+    /// instead; `None` for no limit.
+    pub most_scores: Option<usize>,
     /// Cells of the correlations, drawn by the sample seed; `None` for the whole space.
     pub sample: Option<usize>,
     /// Each run draws its own weights, so that no run can use another's scores.
@@ -38,6 +41,17 @@ pub struct Setting {
     pub options: Options,
     /// Where the images of a data set come from, by [`Dataset`] as a number.
     pub images: [Source; 3],
+}
+
+impl Setting {
+    /// Runs of a row: how often `method` is run.
+    pub fn runs_of(&self, method: &Method, published: bool) -> usize {
+        let scores = method.foreseen_scores();
+        match self.most_scores {
+            Some(most) if scores > 0 && (!published || scores.saturating_mul(self.runs) > most) => 1,
+            _ => self.runs,
+        }
+    }
 }
 
 /// The sources of scores of all experiments.
@@ -73,17 +87,12 @@ impl<'a> Laboratory<'a> {
                 let remedy = "Give files that `etnas-fast score` wrote, each of one data set.";
                 return Err(Error::data(file.path(), "records that name one data set", "none, or several", remedy));
             }
-            if file.cells().len() != SPACE_SIZE {
-                let remedy = "Finish the sweep with `etnas-fast score --all --resume`, or leave the file out.";
-                let expected = format!("all {SPACE_SIZE} cells");
-                return Err(Error::data(file.path(), expected, file.cells().len().to_string(), remedy));
-            }
         }
         let mut sets = [None, None, None];
         for dataset in Dataset::ALL {
             let own: Vec<ScoreFile> = files.iter().filter(|file| file.dataset() == Some(dataset)).cloned().collect();
             if !own.is_empty() {
-                sets[dataset as usize] = Some(ScoreSet::join(&own, Clash::Average)?);
+                sets[dataset as usize] = Some(ScoreSet::of_space(&own)?);
             }
         }
         Ok(Laboratory { setting, accuracies, watch, sets, engines: [None, None, None] })
@@ -168,12 +177,9 @@ impl Scores for Bench<'_> {
     }
 
     fn scores(&mut self, measure: Measure, cells: &[Cell]) -> Result<Vec<f64>> {
-        let held = self.set.filter(|_| MEASURES.contains(&measure)).and_then(|set| set.column(measure.key()).ok());
-        if let Some(column) = held {
+        if let Some(mut set) = self.set.filter(|set| MEASURES.contains(&measure) && set.supports(measure)) {
             self.origin.from_files += cells.len();
-            // The set holds the whole space, by index.
-            let value = |cell: &Cell| column.values.get(cell.index()).copied().flatten();
-            return Ok(cells.iter().map(|cell| value(cell).unwrap_or(f64::NEG_INFINITY)).collect());
+            return set.scores(measure, cells);
         }
         self.watch.computed.store(0, Ordering::Relaxed);
         let values = LiveScores::new(self.engine, &self.watch).scores(measure, cells)?;

@@ -187,7 +187,8 @@ impl Row {
 
     /// The runs of a data set. The first is cold: what the engine remembers is forgotten before.
     fn found(&self, lab: &mut Laboratory, dataset: Dataset) -> Result<Result<Found, String>> {
-        let (accuracies, seeds, runs) = (lab.accuracies, lab.seeds(), lab.setting.runs);
+        let (accuracies, seeds) = (lab.accuracies, lab.seeds());
+        let runs = lab.setting.runs_of(&self.method, self.paper.is_some());
         // The built-in table does for ET-NAS, which nearly always ends on cells of Degree 7.
         if !accuracies.is_whole(dataset) && !matches!(self.method, Method::EtNas(_)) {
             return Ok(Err(NO_TABLE.to_string()));

@@ -155,6 +155,26 @@ impl Method {
         }
     }
 
+    /// Scores of networks that a run asks for, as far as can be foreseen: in ET-NAS LogSynflow of the history, naswot of some 45 % of it,
+    /// and LossSlope of a front of about five. Trainings are looked up and do not count.
+    pub fn foreseen_scores(&self) -> usize {
+        match self {
+            Method::EtNas(search) => {
+                search.cycles.saturating_add(1 + search.cycles / 100 * 45 + search.cycles % 100 * 45 / 100 + 5)
+            }
+            Method::RandomNaswot(search) => search.evaluations,
+            Method::ReaNaswot(search) => search.evaluations,
+            Method::FreeRea(search) => search.evaluations.saturating_mul(2),
+            Method::Area(search) => search.pool,
+            // A start takes some 80 evaluations, most of the first ones new.
+            Method::LocalSearch(search) if search.by == ClimbBy::Naswot => {
+                let started = search.starts.map_or(usize::MAX, |starts| starts.saturating_mul(80));
+                search.budget_on(Dataset::Cifar10).evaluations.unwrap_or(usize::MAX).min(started)
+            }
+            Method::RandomAccuracy(_) | Method::Rea(_) | Method::Reinforce(_) | Method::LocalSearch(_) => 0,
+        }
+    }
+
     /// Checks that such a search can be run.
     ///
     /// # Errors

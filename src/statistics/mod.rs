@@ -7,6 +7,7 @@ mod bootstrap;
 mod combine;
 mod compare;
 mod correlate;
+mod on_file;
 mod overlap;
 mod paired;
 mod population;

@@ -16,6 +16,7 @@ mod rank;
 mod reproduce;
 mod score;
 mod search;
+mod search_files;
 mod sweep;
 mod table;
 mod weights;
