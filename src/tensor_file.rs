@@ -20,6 +20,12 @@ pub struct TensorFile {
     begin: usize,
 }
 
+impl std::fmt::Debug for TensorFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TensorFile").field("path", &self.path).field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
 /// One tensor: its shape and its values in row-major order.
 pub struct Tensor {
     /// Sizes of the dimensions.
@@ -41,7 +47,15 @@ impl TensorFile {
             let expected = format!("a safetensors file of at most {LARGEST} bytes");
             return Err(Error::data(path, expected, found, "Give a file with the weights or images of one network."));
         }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        TensorFile::of_bytes(path, std::fs::read(path).map_err(unreadable)?)
+    }
+
+    /// Takes the bytes of a safetensors file that is in memory; `name` stands for its path in messages.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no safetensors file.
+    pub fn of_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<TensorFile> {
+        let path = name.as_ref();
         let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::data(
                 path,

@@ -345,7 +345,7 @@ fn losses_are_those_of_the_score() {
     let engine = Engine::new(Options { batch: 2, dataset: Dataset::ImageNet16, ..Options::default() }).unwrap();
     let cells: Vec<Cell> = [5, 9930].map(|i| Cell::from_index(i).unwrap()).to_vec();
     let curves = engine.losses(&cells, &()).unwrap();
-    let records = engine.score(&cells, &[Measure::LossSlope], &()).unwrap();
+    let records = engine.records(&cells, &[Measure::LossSlope], &()).unwrap();
     for (curve, record) in curves.iter().zip(&records) {
         assert_eq!(curve.len(), 10);
         assert_eq!(loss_slope::score(curve, SlopeFit::Reference), record.score(Measure::LossSlope).unwrap().value);

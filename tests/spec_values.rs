@@ -16,7 +16,7 @@ fn cells(expected: &[(i64, f64)]) -> Vec<Cell> {
 /// Values (with deviations, if repeated) of one measure.
 fn values(options: Options, measure: Measure, expected: &[(i64, f64)]) -> Vec<Option<f64>> {
     let engine = Engine::new(options).unwrap();
-    let records = engine.score(&cells(expected), &[measure], &()).unwrap();
+    let records = engine.records(&cells(expected), &[measure], &()).unwrap();
     records.iter().map(|record| record.score(measure).unwrap().value).collect()
 }
 
@@ -91,7 +91,7 @@ fn synflow_beyond_f32_is_finite() {
     let cells: Vec<Cell> = Cell::all().step_by(8).collect();
     for (init, least) in [(Init::Uniform, 1e49), (Init::KaimingFanOut, 1e60)] {
         let engine = Engine::new(Options { init, ..Options::default() }).unwrap();
-        let records = engine.score(&cells, &[Measure::Synflow, Measure::LogSynflow], &()).unwrap();
+        let records = engine.records(&cells, &[Measure::Synflow, Measure::LogSynflow], &()).unwrap();
         let mut largest = 0.0f64;
         for record in &records {
             let value = |m| record.score(m).unwrap().value.unwrap_or_else(|| panic!("{} has no {m:?}", record.cell));
@@ -112,7 +112,7 @@ fn singular_cells_are_those_with_constant_codes() {
     let options = Options { dataset: Dataset::ImageNet16, batch: 4, ..Options::default() };
     let engine = Engine::new(options).unwrap();
     for cells in [dead, live] {
-        for record in engine.score(&cells, &[Measure::Naswot], &()).unwrap() {
+        for record in engine.records(&cells, &[Measure::Naswot], &()).unwrap() {
             let exists = record.score(Measure::Naswot).unwrap().value.is_some();
             assert_eq!(exists, !record.cell.has_constant_codes(), "{}", record.cell);
         }

@@ -12,6 +12,7 @@ use crate::report::{
 };
 use crate::space::{Cell, Encoding, Op};
 use crate::table::Accuracies;
+use crate::weights::WeightSource;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 
@@ -93,7 +94,7 @@ impl ScoreArguments {
     pub fn ready(self) -> Result<ScoreJob> {
         let mut options = self.engine.options();
         options.repeats = self.draws.repeats;
-        options.weights = self.weights;
+        options.weights = self.weights.map(WeightSource::File);
         let (rule, cells) = match self.sample {
             Some(n) => (Rule::Sample, cells::drawn("--sample", n, options.seeds.sample)?),
             None if self.all => (Rule::All, Cell::all().collect()),
@@ -197,7 +198,7 @@ impl ScoreJob {
         let mut failure = None;
         for chunk in rest.chunks(chunk) {
             progress.begin(chunk.len());
-            match engine.score(chunk, &self.measures, &progress) {
+            match engine.records(chunk, &self.measures, &progress) {
                 Ok(records) => progress.aside(|| report.add(records))?,
                 Err(Error::Interrupted) => break,
                 // What was finished before the device failed is worth keeping.

@@ -220,7 +220,7 @@ mod tests {
         let cells = ["5".parse().unwrap(), "9930".parse().unwrap()];
         for measure in [Measure::Naswot, Measure::LogSynflow, Measure::LossSlope] {
             let count = Count::default();
-            let score = || engine.score(&cells, &[measure], &count).unwrap();
+            let score = || engine.records(&cells, &[measure], &count).unwrap();
             let first = score();
             assert_eq!(count.0.load(Ordering::Relaxed), 2);
             assert_eq!(score(), first);
@@ -247,7 +247,7 @@ mod tests {
         let cell: Cell =
             "|none~0|+|skip_connect~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|skip_connect~2|".parse().unwrap();
         let slope =
-            |cell: Cell, count: &Count| engine.score(&[cell], &[Measure::LossSlope], count).unwrap().remove(0).scores;
+            |cell: Cell, count: &Count| engine.records(&[cell], &[Measure::LossSlope], count).unwrap().remove(0).scores;
         let count = Count::default();
         let apart = slope(cell.live_part(), &count);
         assert_ne!(cell, cell.live_part());

@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use crate::input::{Dataset, Source};
 use crate::measure::{LogSynflowForm, SlopeFit};
 use crate::random::Seeds;
-use crate::weights::Init;
-use std::path::PathBuf;
+use crate::weights::{Init, WeightSource};
 use std::str::FromStr;
 
 /// Where the numbers are computed.
@@ -63,8 +62,8 @@ pub struct Options {
     pub slope_fit: SlopeFit,
     /// Outputs of the classifier, where not the data set's.
     pub classes: Option<usize>,
-    /// Weights of one cell's network, as safetensors; else they are drawn.
-    pub weights: Option<PathBuf>,
+    /// Weights of one cell's network; else they are drawn.
+    pub weights: Option<WeightSource>,
     /// Draws of weights, targets and noise that a score is the mean of.
     pub repeats: usize,
     /// Worker threads; `None` for one per processor. Never changes a result.

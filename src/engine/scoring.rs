@@ -1,5 +1,7 @@
 //! The engine: options in, scored cells out.
 
+use super::builder::EngineBuilder;
+use super::columns::Columns;
 use super::configuration::{Configuration, WeightFile};
 use super::device;
 use super::draw::{Draw, Shared};
@@ -11,19 +13,20 @@ use crate::input::{Batch, Images, Origin};
 use crate::measure::{utopian, Measure};
 use crate::space::{Cell, Skeleton};
 use crate::tensor_file::TensorFile;
-use crate::weights::{Slot, Weights};
+use crate::weights::{Slot, WeightSource, Weights};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Scores cells under one set of options.
 ///
 /// ```
-/// use etnas::engine::{Engine, Options};
+/// use etnas::engine::Engine;
 /// use etnas::measure::Measure;
-/// let engine = Engine::new(Options { batch: 4, ..Options::default() })?;
+/// let engine = Engine::builder().batch(4).build()?;
 /// let cells = ["1462".parse()?, "9930".parse()?];
-/// let records = engine.score(&cells, &[Measure::Naswot, Measure::Degree], &())?;
-/// assert!(records[0].score(Measure::Naswot).unwrap().value.unwrap() > 0.0);
+/// let scores = engine.score(&cells, &[Measure::Naswot, Measure::Degree])?;
+/// assert!(scores.values(Measure::Naswot)[0] > 0.0);
 /// # Ok::<(), etnas::Error>(())
 /// ```
 pub struct Engine {
@@ -35,7 +38,7 @@ pub struct Engine {
     pub(super) batch: Batch,
     pub(super) regression_images: Batch,
     network: Skeleton,
-    file: Option<(TensorFile, WeightFile)>,
+    file: Option<(Arc<TensorFile>, WeightFile)>,
     draws: Vec<Draw>,
 }
 
@@ -66,7 +69,7 @@ impl Engine {
             Images::load(&options.data, options.dataset, options.batch, options.seeds.data, options.draw_batch)?;
         let (batch, regression_images) = (images.batch(), images.regression_images(options.seeds.data));
         let size = (batch.height, batch.width);
-        let file = options.weights.as_deref().map(WeightFile::open).transpose()?;
+        let file = options.weights.as_ref().map(WeightFile::open).transpose()?;
         let network = match &file {
             Some((tensors, _)) => Weights::skeleton_of(tensors, "", size)?,
             None => Skeleton {
@@ -140,12 +143,29 @@ impl Engine {
         }
     }
 
-    /// Scores cells, in their order. Utopian distance compares the cells of the call. What an earlier call computed is not
-    /// computed again; `watch` advances once for each cell, draw and network pass that is.
+    /// Options one by one: `Engine::builder().dataset(…).build()?`.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// Scores cells: one column for each measure. Utopian distance compares the cells of the call.
+    ///
+    /// A call costs what its cells cost (docs/embedding.md has the milliseconds) and less than a millisecond beside; the first one also makes
+    /// weights and working memory. What an earlier call computed is not computed again. Threads may call at once: the scores are the
+    /// same.
+    ///
+    /// # Errors
+    /// Those of [`Engine::records`].
+    pub fn score(&self, cells: &[Cell], measures: &[Measure]) -> Result<Columns> {
+        Ok(Columns::of(&self.records(cells, measures, &())?))
+    }
+
+    /// Scores cells, one record for each, in their order. Utopian distance compares the cells of the call. What an earlier call computed
+    /// is not computed again; `watch` advances once for each cell, draw and network pass that is.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when `watch` cancels; wrong weights for the cell; a batch too small for naswot.
-    pub fn score(&self, cells: &[Cell], measures: &[Measure], watch: &dyn Watch) -> Result<Vec<Record>> {
+    pub fn records(&self, cells: &[Cell], measures: &[Measure], watch: &dyn Watch) -> Result<Vec<Record>> {
         let asked = |m: Measure| measures.contains(&m);
         let needed = |m: Measure| asked(m) || asked(Measure::Utopian);
         if needed(Measure::Naswot) && self.batch.count < 2 {
@@ -198,7 +218,7 @@ impl Engine {
             backend: self.backend.as_ref(),
             batch: &self.batch,
             regression_images: &self.regression_images,
-            file: self.file.as_ref().map(|(tensors, _)| tensors),
+            file: self.file.as_ref().map(|(tensors, _)| tensors.as_ref()),
         }
     }
 
@@ -217,9 +237,9 @@ impl Engine {
     }
 
     /// The measures that need the network, each over all cells; empty where not needed.
-    fn columns(&self, cells: &[Cell], needed: impl Fn(Measure) -> bool, watch: &dyn Watch) -> Result<Columns> {
+    fn columns(&self, cells: &[Cell], needed: impl Fn(Measure) -> bool, watch: &dyn Watch) -> Result<Passes> {
         let shared = self.shared();
-        let mut columns = Columns::default();
+        let mut columns = Passes::default();
         if cells.is_empty() {
             return Ok(columns);
         }
@@ -239,7 +259,7 @@ impl Engine {
         Ok(columns)
     }
 
-    fn record(&self, cell: Cell, i: usize, columns: &Columns, asked: impl Fn(Measure) -> bool) -> Record {
+    fn record(&self, cell: Cell, i: usize, columns: &Passes, asked: impl Fn(Measure) -> bool) -> Record {
         let exact = |number: u64| Score { value: Some(number as f64), std: None };
         let missing = |column: &[Score]| column.get(i).is_some_and(|score| score.value.is_none());
         let status = if missing(&columns.slope) {
@@ -266,9 +286,9 @@ impl Engine {
     }
 }
 
-/// Scores by measure, each over all cells.
+/// What the passes through networks gave, each over all cells.
 #[derive(Default)]
-struct Columns {
+struct Passes {
     naswot: Vec<Score>,
     log_synflow: Vec<Score>,
     synflow: Vec<Score>,
@@ -290,10 +310,11 @@ fn means<T>(cells: &[Cell], draws: &[Vec<T>], value: impl Fn(&T) -> Option<f64>)
 }
 
 impl WeightFile {
-    fn open(path: &std::path::Path) -> Result<(TensorFile, WeightFile)> {
-        let tensors = TensorFile::open(path)?;
+    fn open(source: &WeightSource) -> Result<(Arc<TensorFile>, WeightFile)> {
+        let tensors = source.open()?;
         // LossSlope's files may lack it, LogSynflow's may not.
         tensors.require(&Slot::Classifier.name(&Skeleton::benchmark(1, 32)))?;
+        let path = tensors.path();
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let sha256 = Sha256::digest(tensors.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((tensors, WeightFile { name, sha256 }))

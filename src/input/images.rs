@@ -113,6 +113,7 @@ impl Images {
         let (name, raw) = match source {
             Source::Photos => ("embedded photographs".to_string(), photos::images(size)),
             Source::Noise => ("gaussian noise".to_string(), noise(count, size, data_seed)),
+            Source::Given(given) => ("images given".to_string(), given.raw(size)?),
             Source::Path(path) => files::read(path, dataset, if draw { Wanted::All } else { Wanted::First(count) })?,
         };
         if raw.count() < count {
@@ -210,6 +211,7 @@ fn too_few(source: &Source, dataset: Dataset, count: usize, found: usize) -> Err
         Source::Photos => "The embedded photographs".to_string(),
         Source::Noise => "Gaussian noise".to_string(),
         Source::Path(path) => format!("The images at {}", path.display()),
+        Source::Given(_) => "The images given".to_string(),
     };
     let of =
         if dataset == Dataset::ImageNet16 && matches!(source, Source::Path(_)) { " of ImageNet16-120" } else { "" };

@@ -4,17 +4,19 @@ mod augment;
 mod cifar;
 mod dataset;
 mod files;
+mod given;
 mod images;
 mod photos;
 mod pickled;
 mod regression;
 
 pub use dataset::Dataset;
+pub use given::Given;
 pub use images::{Images, Origin};
 pub use regression::{RegressionTask, STEPS};
 
 /// Where images come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// The embedded photographs.
     Photos,
@@ -22,6 +24,8 @@ pub enum Source {
     Noise,
     /// A data set's file or directory, or a safetensors batch.
     Path(std::path::PathBuf),
+    /// Images of the caller: [`Source::tensor`], [`Source::levels`].
+    Given(std::sync::Arc<Given>),
 }
 
 /// Images as the network sees them, normalised.

@@ -27,7 +27,7 @@ impl Scores for LiveScores<'_> {
     }
 
     fn scores(&mut self, measure: Measure, cells: &[Cell]) -> Result<Vec<f64>> {
-        let records = self.engine.score(cells, &[measure], self.watch)?;
+        let records = self.engine.records(cells, &[measure], self.watch)?;
         let value = |record: &crate::engine::Record| record.score(measure).and_then(|score| score.value);
         Ok(records.iter().map(|record| value(record).unwrap_or(f64::NEG_INFINITY)).collect())
     }

@@ -8,9 +8,11 @@ mod import;
 mod init;
 mod names;
 mod slot;
+mod source;
 
 pub use init::Init;
 pub use slot::{NormSlot, Reduce, Slot, HEAD_CHANNELS};
+pub use source::WeightSource;
 
 use crate::error::Result;
 use crate::space::Skeleton;
