@@ -8,6 +8,7 @@ mod common;
 mod completions;
 mod convert;
 mod correlate;
+mod data;
 mod devices;
 mod explain;
 mod machine;
@@ -60,6 +61,7 @@ enum Command {
     Explain(explain::ExplainArguments),
     Reproduce(Box<reproduce::ReproduceArguments>),
     Convert(convert::ConvertArguments),
+    Data(data::DataCommand),
     Table(table::TableCommand),
     Bench(Box<bench::BenchArguments>),
     Plot(plot::PlotArguments),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => arguments.run(),
         Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
         Command::Convert(arguments) => arguments.run(),
+        Command::Data(arguments) => arguments.run(),
         Command::Table(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.ready().and_then(bench::BenchJob::run),
         Command::Plot(arguments) => arguments.run(),

@@ -1,14 +1,17 @@
 //! What the networks are fed: batches of images, and LossSlope's regression task.
 
 mod augment;
+mod check;
 mod cifar;
 mod dataset;
 mod files;
 mod images;
 mod photos;
 mod pickled;
+mod published;
 mod regression;
 
+pub use check::{Check, FileCheck, FileState};
 pub use dataset::Dataset;
 pub use images::{Images, Origin};
 pub use regression::{RegressionTask, STEPS};

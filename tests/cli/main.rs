@@ -8,6 +8,7 @@ mod bench;
 mod cards;
 mod convert;
 mod correlate;
+mod data;
 mod explain;
 mod formats;
 mod output;
