@@ -11,6 +11,7 @@ mod correlate;
 mod data;
 mod devices;
 mod explain;
+mod export;
 mod machine;
 mod merge;
 mod names;
@@ -59,6 +60,7 @@ enum Command {
     Correlate(Box<correlate::CorrelateArguments>),
     Rank(Box<rank::RankArguments>),
     Explain(explain::ExplainArguments),
+    Export(Box<export::ExportArguments>),
     Reproduce(Box<reproduce::ReproduceArguments>),
     Convert(convert::ConvertArguments),
     Data(data::DataCommand),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Correlate(arguments) => arguments.ready().and_then(correlate::CorrelateJob::run),
         Command::Rank(arguments) => arguments.ready().and_then(rank::RankJob::run),
         Command::Explain(arguments) => arguments.run(),
+        Command::Export(arguments) => arguments.ready().and_then(export::ExportJob::run),
         Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
         Command::Convert(arguments) => arguments.run(),
         Command::Data(arguments) => arguments.run(),
