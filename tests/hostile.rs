@@ -4,6 +4,8 @@
 
 #[path = "fuzz/bodies.rs"]
 mod bodies;
+#[path = "fuzz/faults.rs"]
+mod faults;
 #[path = "fuzz/meter.rs"]
 mod meter;
 #[path = "fuzz/mutate.rs"]
