@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::export::{self, Origin, Pass};
 use crate::report::{grouped, Output};
 use crate::space::{Cell, Encoding};
+use crate::weights::WeightSource;
 use clap::{ArgGroup, Args};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -96,7 +97,7 @@ impl ExportArguments {
             return Err(Error::options("--device", "auto or cpu", "a card", remedy));
         }
         options.device = Device::Cpu;
-        options.weights = self.weights.clone();
+        options.weights = self.weights.clone().map(WeightSource::File);
         let cells = match self.sample {
             Some(n) => cells::drawn("--sample", n, options.seeds.sample)?,
             None => cells::named(&self.cells, self.encoding)?,

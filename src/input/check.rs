@@ -235,7 +235,7 @@ mod tests {
         let found = difference(&path, &known("abc")[0]).unwrap().unwrap();
         assert_eq!(found, "3 bytes with the MD5 sum 4911e516e5aa21d327512e0c8b197616");
 
-        let record: Vec<u8> = (0..3073_u32).map(|i| if i == 0 { 7 } else { (i * i >> 3) as u8 | 1 }).collect();
+        let record: Vec<u8> = (0..3073_u32).map(|i| if i == 0 { 7 } else { ((i * i) >> 3) as u8 | 1 }).collect();
         let path = folder.path().join("data_batch_1.bin");
         let look = |records: usize| {
             std::fs::write(&path, record.repeat(records)).unwrap();

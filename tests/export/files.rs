@@ -9,7 +9,7 @@ use etnas::random::{Seeds, Stream};
 use etnas::reference::parameters::{self, Form};
 use etnas::space::{Block, Cell};
 use etnas::tensor_file::TensorFile;
-use etnas::weights::{Init, Weights, HEAD_CHANNELS};
+use etnas::weights::{Init, WeightSource, Weights, HEAD_CHANNELS};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -55,9 +55,9 @@ fn exported_weights_give_the_same_bits_of_every_measure() {
         let measures: Vec<Measure> = measures.iter().copied().filter(asked).collect();
         for cell in cells(2, &mut stream) {
             let (_folder, path) = file(&weights_of(&engine, &cell));
-            let again = Engine::new(Options { weights: Some(path), ..options.clone() }).unwrap();
+            let again = Engine::new(Options { weights: Some(WeightSource::File(path)), ..options.clone() }).unwrap();
             assert_eq!(again.network(), engine.network());
-            let [drawn, read] = [&engine, &again].map(|e| bits(&e.score(&[cell], &measures, &()).unwrap()[0]));
+            let [drawn, read] = [&engine, &again].map(|e| bits(&e.records(&[cell], &measures, &()).unwrap()[0]));
             assert_eq!(drawn, read, "{cell}");
             // And a file read is written as it was.
             let tensors =
@@ -132,7 +132,7 @@ fn exported_images_are_the_batch() {
     let (_folder, path) = file(&bytes);
     let again = Engine::new(Options { data: Source::Path(path), ..options(seed) }).unwrap();
     assert_eq!(again.configuration().images.sha256, engine.configuration().images.sha256);
-    let [first, second] = [&engine, &again].map(|e| bits(&e.score(&[cell], &[Measure::Naswot], &()).unwrap()[0]));
+    let [first, second] = [&engine, &again].map(|e| bits(&e.records(&[cell], &[Measure::Naswot], &()).unwrap()[0]));
     assert_eq!(first, second);
 }
 

@@ -49,7 +49,7 @@ fn a_batch_of_dead_cells_is_minus_infinity_in_every_backend() {
 fn means_and_distances_of_nothing_but_dead_cells() {
     let options = Options { dataset: Dataset::ImageNet16, batch: 2, repeats: 2, ..Options::default() };
     let cells: Vec<Cell> = dead().into_iter().step_by(10).collect();
-    let records = Engine::new(options).unwrap().score(&cells, &Measure::ALL, &()).unwrap();
+    let records = Engine::new(options).unwrap().records(&cells, &Measure::ALL, &()).unwrap();
     for record in &records {
         assert_eq!(record.status, Status::Singular);
         for (measure, score) in &record.scores {

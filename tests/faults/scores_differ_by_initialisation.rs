@@ -54,7 +54,7 @@ fn repeats_are_the_mean_and_the_spread_of_their_draws() {
         .map(|repeat| {
             let seeds = seeds.repeat(repeat);
             let options = Options { dataset: Dataset::ImageNet16, batch: 2, seeds, ..Options::default() };
-            Engine::new(options).unwrap().score(&cells, &measures, &()).unwrap()
+            Engine::new(options).unwrap().records(&cells, &measures, &()).unwrap()
         })
         .collect();
     for (at, record) in records.iter().enumerate() {

@@ -117,7 +117,7 @@ fn metadata_with_an_unknown_measure_are_named() {
     let metadata = super::bodies::valid_metadata().replace("\"degree\"", "\"degrees\"");
     std::fs::write(folder.path().join("a.jsonl.meta.json"), metadata).unwrap();
     let mut output = Output::open(Some(&folder.path().join("merged")), true).unwrap();
-    let (_, text) = refusal(|| merge(&[path.clone()], MergeRules::default(), &mut output));
+    let (_, text) = refusal(|| merge(std::slice::from_ref(&path), MergeRules::default(), &mut output));
     assert!(text.contains("a.jsonl.meta.json") && text.contains("degrees"), "{text}");
 }
 
