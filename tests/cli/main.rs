@@ -10,6 +10,7 @@ mod convert;
 mod correlate;
 mod data;
 mod explain;
+mod export;
 mod formats;
 mod output;
 mod plot;

@@ -2,34 +2,40 @@
 
 use super::etnas;
 
-/// Every subcommand.
-const COMMANDS: [&[&str]; 18] = [
-    &["score"],
-    &["search"],
-    &["merge"],
-    &["correlate"],
-    &["rank"],
-    &["explain"],
-    &["reproduce"],
-    &["convert"],
-    &["table", "import"],
-    &["table", "show"],
-    &["table", "info"],
-    &["bench"],
-    &["plot", "scatter"],
-    &["plot", "utopian"],
-    &["plot", "trajectory"],
-    &["plot", "losses"],
-    &["devices"],
-    &["completions"],
-];
+fn help(command: &[&str]) -> String {
+    let output = etnas(&[command, &["--help"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{command:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The subcommands that a help lists.
+fn listed(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What begins further to the right goes on with the line above.
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| Some(line.split_whitespace().next()?.to_string())).collect()
+}
+
+/// Every subcommand, those of `table` and `plot` one by one.
+fn commands() -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for name in listed(&help(&[])) {
+        let nested = listed(&help(&[&name]));
+        match nested.is_empty() {
+            true => all.push(vec![name]),
+            false => all.extend(nested.into_iter().map(|inner| vec![name.clone(), inner])),
+        }
+    }
+    assert!(all.len() >= 18, "{all:?}");
+    all
+}
 
 /// Every long option that a subcommand's help tells, and whether it takes a value.
 fn options(command: &[&str]) -> Vec<(String, bool)> {
-    let output = etnas(&[command, &["--help"]].concat()).output().unwrap();
-    assert!(output.status.success(), "{command:?}");
-    let help = String::from_utf8(output.stdout).unwrap();
-    let told = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    let help = help(command);
+    // Words that explain stand further to the right.
+    let beginning = |line: &&str| line.trim_start().starts_with('-') && !line.starts_with("       ");
+    let told = help.lines().filter(beginning);
     let option = |line: &str| {
         let at = line.find("--")?;
         let name: String = line[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
@@ -52,7 +58,8 @@ fn refused(arguments: &[&str], part: &str) {
 #[test]
 fn no_flag_takes_a_value() {
     let mut flags = 0;
-    for command in COMMANDS {
+    for command in commands() {
+        let command: &[&str] = &command.iter().map(String::as_str).collect::<Vec<_>>();
         for (flag, _) in options(command).iter().filter(|(name, takes)| !takes && name != "--help") {
             for value in ["False", "no", "0", "true"] {
                 refused(&[command, &[&format!("{flag}={value}")]].concat(), &format!("unexpected value '{value}'"));
@@ -69,7 +76,8 @@ fn no_flag_takes_a_value() {
 #[test]
 fn no_unknown_option_is_ignored_and_nothing_is_abbreviated() {
     let mut abbreviations = 0;
-    for command in COMMANDS {
+    for command in commands() {
+        let command: &[&str] = &command.iter().map(String::as_str).collect::<Vec<_>>();
         refused(&[command, &["--no-such-option"]].concat(), "unexpected argument '--no-such-option'");
         refused(&[command, &["--no-such-option=1"]].concat(), "unexpected argument '--no-such-option'");
         refused(&[command, &["-Z"]].concat(), "unexpected argument '-Z'");
