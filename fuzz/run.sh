@@ -12,7 +12,6 @@ targets=("$@")
 toolchain=${FUZZ_TOOLCHAIN:-nightly}
 # Every run writes its input to a file: memory is quicker than a disk.
 [ -d /dev/shm ] && [ -w /dev/shm ] && export TMPDIR=/dev/shm
-cargo "+$toolchain" run --quiet --bin seeds -- corpus
 cargo "+$toolchain" fuzz build --fuzz-dir . --sanitizer none
 
 failed=0
@@ -21,6 +20,8 @@ for target in "${targets[@]}"; do
     most=8192
     [ "$target" = tables ] && most=140000
     log=$(mktemp)
+    mkdir -p "corpus/$target"
+    export FUZZ_SEEDS="$PWD/corpus/$target"
     nice cargo "+$toolchain" fuzz run --fuzz-dir . --sanitizer none "$target" -- -max_total_time="$seconds" -max_len="$most" \
         -rss_limit_mb=2048 -timeout=20 -dict=words.dict -print_final_stats=1 -verbosity=1 >"$log" 2>&1 || failed=1
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

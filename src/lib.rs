@@ -15,6 +15,7 @@
 //!   f64 truth, [`cpu`] the engine for processors.
 //! * [`measure`]: what the measures are, from raw numbers to scores.
 //! * [`engine`]: whole populations scored under one set of options.
+//! * [`export`]: weights, images and networks for other programs.
 //! * [`table`]: accuracies and published scores to look up.
 //! * [`search`]: the search methods, over any source of scores.
 //! * [`statistics`]: how well scores order cells, and orders that several scores agree on.
@@ -31,6 +32,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod input;
 pub mod measure;
 pub mod pickle;

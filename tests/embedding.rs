@@ -91,7 +91,8 @@ fn columns_hold_what_records_hold() {
             assert_eq!(column.std.as_ref().map(|std| std[i]).filter(|std| !std.is_nan()), score.std);
         }
     }
-    assert_eq!(columns.status[1], Status::Dead);
+    // No convolution, so no code: all images look alike.
+    assert_eq!((columns.status[1], columns.values(Measure::Naswot)[1]), (Status::Singular, f64::NEG_INFINITY));
     assert!(columns.column(Measure::Macs).is_none() && columns.values(Measure::Macs).is_empty());
     assert!(engine.score(&[], &measures).unwrap().is_empty());
 }
@@ -130,8 +131,12 @@ fn a_stream_gives_the_same_scores_tells_of_progress_and_can_be_ended() {
     let mut stream = engine.stream(&cells, &measures[..1], &watch).unwrap().chunk(4);
     assert!(stream.next().unwrap().is_ok());
     assert_eq!(stream.remaining(), 7);
-    assert!(matches!(stream.next(), Some(Err(etnas::Error::Interrupted))));
-    assert!(stream.next().is_none());
+    // The second chunk may be done before it is noticed, the third not even begun.
+    let rest: Vec<_> = stream.by_ref().collect();
+    let (last, before) = rest.split_last().unwrap();
+    assert!(matches!(last, Err(etnas::Error::Interrupted)), "{last:?}");
+    assert!(before.len() <= 1 && before.iter().all(Result::is_ok));
+    assert_eq!((stream.remaining(), stream.next().is_none()), (0, true));
 
     let error = engine.stream(&cells, &[Measure::Utopian], &()).err().unwrap();
     assert!(error.to_string().contains("compares all cells"), "{error}");
@@ -213,7 +218,7 @@ fn weights_in_memory_are_as_good_as_those_of_a_file() {
     let drawn = engine.score(&[cell], &NETWORK).unwrap();
     assert_ne!(given.values(Measure::LogSynflow), drawn.values(Measure::LogSynflow));
     let error = TensorFile::of_bytes("weights", vec![1, 2, 3]).unwrap_err();
-    assert!(error.to_string().starts_with("weights: expected a safetensors file"), "{error}");
+    assert!(error.to_string().starts_with("The file weights: expected a safetensors file"), "{error}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[path = "fuzz/bodies.rs"]
 mod bodies;
+#[path = "fuzz/faults.rs"]
+mod faults;
 #[path = "fuzz/meter.rs"]
 mod meter;
 #[path = "fuzz/mutate.rs"]
@@ -16,7 +18,7 @@ use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
 
 /// Changed files for each body, unless `ETNAS_FUZZ_CASES` says how many.
-const CASES: u32 = 256;
+const CASES: u32 = 128;
 
 /// Runs a body on changed files, and now and then on bytes without any form.
 fn hostile(name: &str) {

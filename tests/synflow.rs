@@ -1,14 +1,14 @@
 //! LogSynflow's sums on the engine for processors: against the f64 reference, and to the last bit whoever is beside a cell.
 
+mod common;
+
+use common::changed::changed;
 use etnas::backend::{Backend, SynflowSums};
 use etnas::cpu::{Convolution, Cpu, Isa};
 use etnas::random::Stream;
 use etnas::reference::Reference;
-use etnas::space::{Block, Cell, Skeleton};
-use etnas::tensor_file::TensorFile;
-use etnas::weights::{Init, Reduce, Slot, Weights};
-use safetensors::tensor::TensorView;
-use safetensors::Dtype;
+use etnas::space::{Cell, Skeleton};
+use etnas::weights::{Init, Slot, Weights};
 use std::sync::Arc;
 
 /// A stream that differs from run to run; failures print its seed.
@@ -87,37 +87,6 @@ fn the_whole_network_agrees_with_the_reference() {
     }
 }
 
-/// The weights of a cell's network, each tensor changed by `change(slot, [out, in, k, k], values)`, by way of a file.
-fn changed(cell: &Cell, drawn: &Weights, mut change: impl FnMut(Slot, [usize; 4], &mut [f32])) -> Arc<Weights> {
-    let skeleton = drawn.skeleton();
-    let mut slots = vec![Slot::Stem, Slot::Classifier];
-    for (block, kind) in skeleton.blocks().enumerate() {
-        match kind {
-            Block::Cell { .. } => slots
-                .extend((0..6).filter_map(|edge| Some(Slot::Edge { block, edge, kernel: cell.ops()[edge].kernel()? }))),
-            Block::Reduction { stage } => slots
-                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
-        }
-    }
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = slots
-        .into_iter()
-        .map(|slot| {
-            let mut values = drawn.tensor(slot).to_vec();
-            change(slot, slot.shape(skeleton), &mut values);
-            let used = if slot == Slot::Classifier { 2 } else { 4 };
-            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-            (slot.name(skeleton), slot.shape(skeleton)[..used].to_vec(), bytes)
-        })
-        .collect();
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), safetensors::serialize(views, None).unwrap()).unwrap();
-    let tensors = TensorFile::open(file.path()).unwrap();
-    Arc::new(Weights::from_safetensors(&tensors, "", cell, (skeleton.height, skeleton.width)).unwrap())
-}
-
 #[test]
 fn sums_of_unusual_weights_agree_with_the_reference() {
     let mut stream = fresh();
@@ -129,17 +98,17 @@ fn sums_of_unusual_weights_agree_with_the_reference() {
         let drawn = Weights::generated(skeleton(1, size), Init::Uniform, stream.bits()).unwrap();
         // Small gradients, of which g + 1 loses most bits; large ones; larger than any weights make.
         for factor in [0.2, 0.4, 30.0, 1e10] {
-            let weights = changed(cell, &drawn, |_, _, values| values.iter_mut().for_each(|w| *w *= factor));
+            let weights = Arc::new(changed(cell, &drawn, |_, _, values| values.iter_mut().for_each(|w| *w *= factor)));
             let sums = Reference.synflow(&[*cell], &weights, &()).unwrap()[0];
             println!("factor {factor}: Σ w·g = {:.1e}, {}", sums.product, compare(&[*cell], &weights));
         }
         // Gradients of zero beside huge ones: input channels that nothing reads.
         for factor in [1.0, 1e8] {
-            let weights = changed(cell, &drawn, |_, [_, inputs, kh, kw], values| {
+            let weights = Arc::new(changed(cell, &drawn, |_, [_, inputs, kh, kw], values| {
                 for (at, w) in values.iter_mut().enumerate() {
                     *w *= if at / (kh * kw) % inputs % 3 == 1 { 0.0 } else { factor };
                 }
-            });
+            }));
             println!("channels that nothing reads: {}", compare(&[*cell], &weights));
         }
         // Convolutions of zeros, one after the other, and scales that are far apart where paths meet.
@@ -154,7 +123,7 @@ fn sums_of_unusual_weights_agree_with_the_reference() {
                 }
             });
             assert_eq!(number, count);
-            compare(&[*cell], &weights);
+            compare(&[*cell], &Arc::new(weights));
         }
     }
 }

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| etnas_fuzz::run("cifar", bytes));
+libfuzzer_sys::fuzz_target!(init: etnas_fuzz::write_seeds("cifar"), |bytes: &[u8]| etnas_fuzz::run("cifar", bytes));

@@ -8,8 +8,10 @@ mod common;
 mod completions;
 mod convert;
 mod correlate;
+mod data;
 mod devices;
 mod explain;
+mod export;
 mod machine;
 mod merge;
 mod names;
@@ -60,8 +62,10 @@ enum Command {
     Correlate(Box<correlate::CorrelateArguments>),
     Rank(Box<rank::RankArguments>),
     Explain(explain::ExplainArguments),
+    Export(Box<export::ExportArguments>),
     Reproduce(Box<reproduce::ReproduceArguments>),
     Convert(convert::ConvertArguments),
+    Data(data::DataCommand),
     Table(table::TableCommand),
     Bench(Box<bench::BenchArguments>),
     Plot(plot::PlotArguments),
@@ -92,8 +96,10 @@ pub fn main() -> ExitCode {
         Command::Correlate(arguments) => arguments.ready().and_then(correlate::CorrelateJob::run),
         Command::Rank(arguments) => arguments.ready().and_then(rank::RankJob::run),
         Command::Explain(arguments) => arguments.run(),
+        Command::Export(arguments) => arguments.ready().and_then(export::ExportJob::run),
         Command::Reproduce(arguments) => arguments.ready().and_then(reproduce::ReproduceJob::run),
         Command::Convert(arguments) => arguments.run(),
+        Command::Data(arguments) => arguments.run(),
         Command::Table(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.ready().and_then(bench::BenchJob::run),
         Command::Plot(arguments) => arguments.run(),

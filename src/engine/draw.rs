@@ -1,5 +1,6 @@
 //! One draw of weights, targets and noise, and what has been computed under it.
 
+use super::inputs::Inputs;
 use super::options::Options;
 use crate::backend::{Backend, SynflowSums, Watch};
 use crate::error::Result;
@@ -139,6 +140,12 @@ impl Draw {
         let networks = Networks { scores: read(shared.batch)?, slope: read(shared.regression_images)? };
         given.insert(*cell, networks.clone());
         Ok(networks)
+    }
+
+    /// What the scores of a cell are computed from.
+    pub fn inputs<'a>(&'a self, cell: &Cell, shared: &Shared<'a>) -> Result<Inputs<'a>> {
+        let Networks { scores, slope } = self.networks(&[*cell], shared)?;
+        Ok(Inputs { batch: shared.batch, weights: scores, slope_weights: slope, task: self.task(shared) })
     }
 
     /// Forgets all results. Weights and LossSlope's task stay.

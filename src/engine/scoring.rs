@@ -5,6 +5,7 @@ use super::columns::Columns;
 use super::configuration::{Configuration, WeightFile};
 use super::device;
 use super::draw::{Draw, Shared};
+use super::inputs::Inputs;
 use super::options::Options;
 use super::record::{Record, Score, Status};
 use crate::backend::{Backend, Watch};
@@ -33,7 +34,7 @@ pub struct Engine {
     options: Options,
     backend: Box<dyn Backend>,
     device_note: Option<String>,
-    threads: ThreadPool,
+    pub(super) threads: ThreadPool,
     origin: Origin,
     pub(super) batch: Batch,
     pub(super) regression_images: Batch,
@@ -220,6 +221,15 @@ impl Engine {
             regression_images: &self.regression_images,
             file: self.file.as_ref().map(|(tensors, _)| tensors.as_ref()),
         }
+    }
+
+    /// What the scores of a cell are computed from, under the first draw.
+    ///
+    /// # Errors
+    /// Weights of a file that are not the cell's.
+    pub fn inputs(&self, cell: &Cell) -> Result<Inputs<'_>> {
+        let draw = self.draws.first().ok_or_else(|| Error::Internal("an engine has no draw".to_string()))?;
+        draw.inputs(cell, &self.shared())
     }
 
     /// The losses of LossSlope's ten steps for each cell, each taken before its step's update, under the first draw. They are not

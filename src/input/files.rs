@@ -39,10 +39,14 @@ pub(super) fn read(path: &Path, dataset: Dataset, wanted: Wanted) -> Result<(Str
         let images = read_file(path, dataset, wanted)?;
         return Ok((name(path), images));
     }
-    let Some((folder, files)) = batches(path, dataset) else { return Err(no_batches(path, dataset)) };
+    let Some((folder, files)) = batches(path, dataset) else { return Err(no_batches(path, Some(dataset))) };
     let mut all = Vec::new();
     let bytes = 3 * dataset.size() * dataset.size();
     for file in files {
+        let needed = !matches!(wanted, Wanted::First(count) if all.len() / bytes >= count);
+        if needed && !file.exists() {
+            return Err(absent(&file, dataset));
+        }
         let missing = match wanted {
             Wanted::First(count) if all.len() / bytes >= count => break,
             Wanted::First(count) => Wanted::First(count - all.len() / bytes),
@@ -86,37 +90,94 @@ fn read_file(path: &Path, dataset: Dataset, wanted: Wanted) -> Result<RawImages>
             "Give one batch file or a smaller extract.",
         ));
     }
-    let mut head = [0; 16];
-    let seen = read_up_to(&mut file, &mut head).map_err(unreadable)?;
+    let head = begin(&mut file).map_err(unreadable)?;
     let size = dataset.size();
     let planes = |images| RawImages { height: size, width: size, pixels: Pixels::Bytes(images) };
-    match format_of(&head[..seen], length, path) {
+    let format = format_of(&head, length, path);
+    if let Some(error) = packed(path, format, length, dataset.title()) {
+        return Err(error);
+    }
+    match format {
         Format::Tensors => tensors(path),
         Format::Pickle => {
             let bytes = std::fs::read(path).map_err(unreadable)?;
             pickled::read(path, &bytes, dataset, wanted).map(planes)
         }
-        Format::Packed(kind) => Err(Error::data(
-            path,
-            format!("images of {}", dataset.title()),
-            format!("{kind} of {length} bytes"),
-            "Unpack it and give the file or directory that comes out.",
-        )),
-        Format::Records => {
+        Format::Records | Format::Packed(_) => {
             let file = File::open(path).map_err(unreadable)?;
             cifar::read(path, file, length, dataset, wanted).map(planes)
         }
     }
 }
 
-/// Fills as much of `head` as the file has.
-fn read_up_to(file: &mut File, head: &mut [u8]) -> std::io::Result<usize> {
-    let mut first = Vec::new();
-    file.take(head.len() as u64).read_to_end(&mut first)?;
-    head[..first.len()].copy_from_slice(&first);
-    Ok(first.len())
+/// The first bytes, as many as it takes to know every format.
+fn begin(file: &mut File) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    Ok(head)
 }
 
+/// The refusal of an archive, whole or a part of one; `None` for any other file.
+fn packed(path: &Path, format: Format, length: u64, title: &str) -> Option<Error> {
+    let expected = format!("images of {title}");
+    let part = split(path);
+    match (format, part) {
+        (Format::Packed(_) | Format::Records, Some(whole)) => {
+            let found = format!("a part of the split archive {whole}, of {length} bytes");
+            let remedy = format!(
+                "Put all parts together in the order of their names (cat {whole}?* > {whole}), unpack {whole} and give the folder that \
+                 comes out."
+            );
+            Some(Error::data(path, expected, found, remedy))
+        }
+        (Format::Packed(kind), None) => {
+            let found = format!("{kind} of {length} bytes");
+            Some(Error::data(path, expected, found, "Unpack it and give the file or directory that comes out."))
+        }
+        _ => None,
+    }
+}
+
+/// The archive that a file is a part of by its name, such as `a.tar.gz.aa`, `a.tar.part1` or `a.zip.001`.
+fn split(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let (at, packed) = [".gz", ".tgz", ".tar", ".zip", ".bz2", ".xz", ".7z"]
+        .into_iter()
+        .filter_map(|packed| Some((name.rfind(packed)? + packed.len(), packed)))
+        .max_by_key(|(end, packed)| (*end, packed.len()))?;
+    let (whole, rest) = name.split_at(at);
+    let rest = rest.trim_start_matches(['.', '-', '_']);
+    let part = rest.strip_prefix("part").unwrap_or(rest);
+    let number = !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let letters = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    // `a.tar.gz` and `a.tar.xz` are whole: what is behind `.tar` is the packing.
+    (whole.len() > packed.len() && (number || (letters && !["gz", "xz"].contains(&part)))).then(|| whole.to_string())
+}
+
+/// Refuses an archive, whole or a part of one.
+pub(super) fn check_packed(path: &Path) -> Result<()> {
+    let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Ok(());
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    let format = format_of(&begin(&mut file).map_err(unreadable)?, length, path);
+    packed(path, format, length, "a data set").map_or(Ok(()), Err)
+}
+
+/// The file is a safetensors batch, by its content or its name.
+pub(super) fn is_batch(path: &Path) -> Result<bool> {
+    let unreadable = |source| Error::Unreadable { path: path.to_path_buf(), source };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Ok(false);
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    Ok(matches!(format_of(&begin(&mut file).map_err(unreadable)?, length, path), Format::Tensors))
+}
+
+#[derive(Clone, Copy)]
 enum Format {
     Tensors,
     Pickle,
@@ -143,6 +204,7 @@ fn format_of(head: &[u8], length: u64, path: &Path) -> Format {
         [b'B', b'Z', b'h', ..] => Format::Packed("a bzip2 file"),
         [b'P', b'K', 3, 4, ..] => Format::Packed("a zip file"),
         [0xfd, b'7', b'z', b'X', ..] => Format::Packed("an xz file"),
+        _ if head.get(257..262) == Some(b"ustar") => Format::Packed("a tar archive"),
         _ => Format::Records,
     }
 }
@@ -186,7 +248,7 @@ fn file_names(dataset: Dataset) -> Vec<Vec<String>> {
 
 /// The folder that holds files of the data set, and all the files that belong there, in order; one that is missing is an
 /// error once it is needed.
-fn batches(directory: &Path, dataset: Dataset) -> Option<(PathBuf, Vec<PathBuf>)> {
+pub(super) fn batches(directory: &Path, dataset: Dataset) -> Option<(PathBuf, Vec<PathBuf>)> {
     for folder in folders(dataset) {
         let folder = if folder.is_empty() { directory.to_path_buf() } else { directory.join(folder) };
         for names in file_names(dataset) {
@@ -199,17 +261,53 @@ fn batches(directory: &Path, dataset: Dataset) -> Option<(PathBuf, Vec<PathBuf>)
     None
 }
 
-fn no_batches(directory: &Path, dataset: Dataset) -> Error {
-    if let Some(other) = Dataset::ALL.into_iter().find(|&other| batches(directory, other).is_some()) {
-        return wrong_dataset(directory, dataset, other);
+/// The error of a directory without files of the data set, or of any.
+pub(super) fn no_batches(directory: &Path, dataset: Option<Dataset>) -> Error {
+    if let Some(dataset) = dataset {
+        if let Some(other) = Dataset::ALL.into_iter().find(|&other| batches(directory, other).is_some()) {
+            return wrong_dataset(directory, dataset, other);
+        }
     }
-    let expected: Vec<String> = file_names(dataset).into_iter().filter_map(|names| names.into_iter().next()).collect();
-    Error::Data {
-        what: format!("The directory {}", directory.display()),
-        expected: format!("the files of {} ({}, …)", dataset.title(), expected.join(" or ")),
-        found: "none of them".into(),
-        remedy: "Give the folder that the data set was unpacked to, or one of its files.".into(),
+    let names = |dataset: Dataset| file_names(dataset).into_iter().filter_map(|names| names.into_iter().next());
+    let what = format!("The directory {}", directory.display());
+    let expected = match dataset {
+        Some(dataset) => {
+            format!("the files of {} ({}, …)", dataset.title(), names(dataset).collect::<Vec<_>>().join(" or "))
+        }
+        None => {
+            let names: Vec<String> = Dataset::ALL.into_iter().flat_map(names).collect();
+            format!("the files of a data set ({}, …)", names.join(", "))
+        }
+    };
+    match archive_in(directory) {
+        Some((found, remedy)) => Error::Data { what, expected, found: format!("none of them, but {found}"), remedy },
+        None => Error::Data {
+            what,
+            expected,
+            found: "none of them".into(),
+            remedy: "Give the folder that the data set was unpacked to, or one of its files.".into(),
+        },
     }
+}
+
+/// An archive in a directory, the first by name, and what to do with it.
+fn archive_in(directory: &Path) -> Option<(String, String)> {
+    let entries = std::fs::read_dir(directory).ok()?.flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths.iter().find_map(|path| match check_packed(path) {
+        Err(Error::Data { found, remedy, .. }) => Some((format!("{}, {found}", name(path)), remedy)),
+        _ => None,
+    })
+}
+
+/// What is found where a file is missing.
+pub(super) const NO_FILE: &str = "no such file";
+
+/// The error of a batch file that is not there.
+pub(super) fn absent(file: &Path, dataset: Dataset) -> Error {
+    let expected = format!("a batch file of {}", dataset.title());
+    Error::data(file, expected, NO_FILE, "Copy or unpack the data set again: all of its training files belong there.")
 }
 
 /// The error of a path that holds another data set than the one asked for.

@@ -39,7 +39,7 @@ impl RawImages {
         3 * self.height * self.width
     }
 
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         let pixels = match &self.pixels {
             Pixels::Bytes(pixels) => pixels.len(),
             Pixels::Levels(pixels) | Pixels::Ready(pixels) => pixels.len(),

@@ -1,6 +1,7 @@
 //! What the networks are fed: batches of images, and LossSlope's regression task.
 
 mod augment;
+mod check;
 mod cifar;
 mod dataset;
 mod files;
@@ -8,8 +9,10 @@ mod given;
 mod images;
 mod photos;
 mod pickled;
+mod published;
 mod regression;
 
+pub use check::{Check, FileCheck, FileState};
 pub use dataset::Dataset;
 pub use given::Given;
 pub use images::{Images, Origin};

@@ -47,7 +47,7 @@ impl Values {
         let (name, title) = match (test, column_info(column)) {
             (Some(dataset), _) => {
                 let name = format!("test accuracy on {}", dataset.title());
-                (name.clone(), format!("{name} (%)"))
+                (name.clone(), format!("{name} after 200 epochs (%)"))
             }
             (None, Some(info)) if info.unit == Unit::Percent => {
                 (column.to_string(), format!("accuracy (%): {}", info.meaning))

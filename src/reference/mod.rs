@@ -74,6 +74,20 @@ pub fn synflow_layers(cell: &Cell, weights: &Weights) -> Vec<Layer> {
     synflow::layers(cell, weights)
 }
 
+/// One forward pass over the batch, BatchNorm on its statistics: the logits `[n, classes, 1, 1]`. `observer` sees every value.
+///
+/// # Errors
+/// [`Error::Options`] when the images are none that the network can be fed.
+pub fn evaluate(cell: &Cell, weights: &Weights, batch: &Batch, observer: &mut dyn network::Observer) -> Result<Tensor> {
+    check_images(batch, weights.skeleton())?;
+    let images = Tensor::from_f32([batch.count, 3, batch.height, batch.width], &batch.pixels);
+    let parameters = parameters::initial(cell, weights, parameters::Form::Classifier);
+    let mut network =
+        network::Network::new(cell, weights.skeleton(), &parameters, network::Norms::Batch, false, observer);
+    let stages = network.stages(images);
+    Ok(Tensor::clone(&network.logits(&stages[2])))
+}
+
 /// The training of `cell`'s regressor, with the norms of the first gradients.
 ///
 /// # Errors

@@ -25,6 +25,9 @@ pub trait Observer {
     /// The input of a ReLU, in the order of the network; once per convolution that a ReLU stands before.
     fn relu(&mut self, _input: &Tensor) {}
 
+    /// The input of a BatchNorm that works on the statistics of the batch.
+    fn norm(&mut self, _slot: NormSlot, _input: &Tensor) {}
+
     /// The value of a place: `stem`, `cells.3.nodes.1` (nodes 1 to 3 of a searched cell), `cells.5` (a reduction),
     /// `logits`, `heads.0`.
     fn value(&mut self, _place: &str, _value: &Tensor) {}
@@ -150,7 +153,10 @@ impl<'a> Network<'a> {
 
     fn norm(&mut self, x: &Value, slot: NormSlot) -> Value {
         match self.norms {
-            Norms::Batch => self.tape.batch_norm(x, slot.names(&self.skeleton)),
+            Norms::Batch => {
+                self.observer.norm(slot, x);
+                self.tape.batch_norm(x, slot.names(&self.skeleton))
+            }
             Norms::Identity => x.clone(),
         }
     }

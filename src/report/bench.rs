@@ -164,6 +164,7 @@ impl BenchReport {
             "chunk": self.chunk,
             "repeats": self.repeats,
             "cells": self.cells.iter().map(Cell::index).collect::<Vec<_>>(),
+            "archs": self.cells.iter().map(Cell::to_string).collect::<Vec<_>>(),
             "peak_gflops": peaks,
             "measures": self.timings.iter().map(measure).collect::<Value>(),
             "search": self.search.as_ref().map(search),

@@ -40,7 +40,9 @@ impl CompareReport<'_> {
 
     fn metadata(&self) -> Value {
         let c = self.comparison;
-        let indices = |cells: &[Cell]| cells.iter().map(Cell::index).collect::<Vec<_>>();
+        let named = |cells: &[Cell]| -> Value {
+            cells.iter().map(|cell| json!({"index": cell.index(), "arch": cell.to_string()})).collect()
+        };
         json!({
             "program": "etnas-fast",
             "version": env!("CARGO_PKG_VERSION"),
@@ -48,8 +50,8 @@ impl CompareReport<'_> {
             "first": self.files[0],
             "second": self.files[1],
             "cells": c.both,
-            "first_only": indices(&c.first_only),
-            "second_only": indices(&c.second_only),
+            "first_only": named(&c.first_only),
+            "second_only": named(&c.second_only),
             "first_columns": c.first_columns,
             "second_columns": c.second_columns,
         })
@@ -67,6 +69,7 @@ impl CompareReport<'_> {
             "mean_difference": c.mean_difference,
             "largest_difference": largest.map(Difference::signed),
             "largest_index": largest.map(|d| d.cell.index()),
+            "largest_arch": largest.map(|d| d.cell.to_string()),
         })
     }
 
@@ -135,7 +138,7 @@ impl CompareReport<'_> {
             if !cells.is_empty() {
                 text.push_str(&format!(
                     "\ncells here alone: {}",
-                    some(cells.iter().map(|cell| cell.index().to_string()))
+                    some(cells.iter().map(|cell| format!("{} {cell}", cell.index())))
                 ));
             }
             if !columns.is_empty() {

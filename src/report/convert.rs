@@ -78,6 +78,13 @@ impl ConvertFormat {
 /// The cells in these encodings.
 pub fn converted(cells: &[Cell], notations: &[Notation], format: ConvertFormat) -> Result<String> {
     let row = |cell: &Cell, notations: &[Notation]| notations.iter().map(|n| n.text(cell)).collect::<Vec<String>>();
+    // An index alone is a cell only to who knows the order: the string stands beside it, but in lists for pipes.
+    let mut notations = notations.to_vec();
+    let indexed = notations.contains(&Notation::Index) && !notations.contains(&Notation::Arch);
+    if indexed && format != ConvertFormat::Plain {
+        notations.push(Notation::Arch);
+    }
+    let notations = notations.as_slice();
     Ok(match format {
         ConvertFormat::Table => {
             let mut shown = notations.to_vec();

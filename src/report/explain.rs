@@ -1,7 +1,8 @@
 //! All that is known of a cell without computing a network.
 
 use super::grid::pairs;
-use super::score::percent;
+use super::metadata::TEST_ACCURACY;
+use super::score::{percent, sourced};
 use super::{draw, json, number};
 use crate::input::Dataset;
 use crate::space::{Cell, Skeleton, EDGES};
@@ -50,6 +51,7 @@ impl<'a> Explanation<'a> {
             "macs": self.skeleton.macs(cell),
             "code_bits": self.skeleton.code_bits(cell),
             "test_accuracy": accuracies.into_iter().collect::<serde_json::Map<_, _>>(),
+            "accuracy_unit": TEST_ACCURACY,
             "accuracy_source": self.accuracies.source(),
         }))
     }
@@ -77,7 +79,7 @@ impl<'a> Explanation<'a> {
             ("N_A", format!("{} ReLU code bits for one image", grouped(self.skeleton.code_bits(cell)))),
             ("", String::from(" ")),
             ("accuracy", self.accuracy_lines()),
-            ("accuracies", self.accuracies.source().to_string()),
+            ("accuracies", sourced(self.accuracies)),
         ];
         format!("Cell {}\n\n{}{}\n{}", cell.index(), draw(cell), self.drawing_notes(), pairs(&lines))
     }

@@ -4,7 +4,7 @@ use super::{json::object, measures, Sweep};
 use crate::engine::Engine;
 use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::search::Method;
+use crate::search::{Criterion, Method};
 use crate::table::{Accuracies, ScoreFile};
 use serde_json::{json, Value};
 
@@ -37,6 +37,9 @@ pub enum ScoreSource<'a> {
     Files(&'a [ScoreFile]),
 }
 
+/// What a test accuracy is, where its name does not say it all: unit, images, epochs.
+pub(super) const TEST_ACCURACY: &str = "percent, mean test accuracy after 200 epochs";
+
 /// What was asked of a search beside the engine's options.
 pub struct SearchSetting<'a> {
     /// The method.
@@ -68,10 +71,8 @@ pub fn search_metadata(source: ScoreSource, setting: &SearchSetting, dataset: Da
         ("score_files", files),
         ("search", search_value(setting, dataset)),
         ("measures", described(measures, engine)),
-        (
-            "accuracies",
-            json!({"source": setting.accuracies.source(), "unit": "percent, mean test accuracy after 200 epochs"}),
-        ),
+        ("criteria", criteria(setting.method)),
+        ("accuracies", json!({"source": setting.accuracies.source(), "unit": TEST_ACCURACY})),
         ("complete", Value::from(complete)),
     ]));
     Value::Object(meta)
@@ -143,6 +144,15 @@ fn opening(command: &str, engine: Option<&Engine>) -> serde_json::Map<String, Va
             engine.map_or(Value::Null, |engine| serde_json::to_value(engine.configuration()).unwrap_or(Value::Null)),
         ),
     ])
+}
+
+/// What a method compares cells by, each with its direction.
+fn criteria(method: &Method) -> Value {
+    let one = |criterion: &Criterion| {
+        let better = if criterion.higher_is_better() { "higher" } else { "lower" };
+        json!({"key": criterion.key(), "better": better, "definition": criterion.definition()})
+    };
+    Criterion::of(method).iter().map(one).collect()
 }
 
 /// The measures; how they are defined is known of an engine's, and else stands in the files' metadata.

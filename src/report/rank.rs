@@ -7,7 +7,7 @@ use super::{json, number, Format, Output};
 use crate::error::Result;
 use crate::measure::Measure;
 use crate::statistics::{ranks_from_best, Combination, ScoreSet};
-use crate::table::{Accuracies, ScoreColumn};
+use crate::table::{column_info, Accuracies, ScoreColumn};
 use serde_json::{json, Value};
 
 /// An order of cells.
@@ -80,12 +80,21 @@ impl RankReport<'_> {
         );
         meta.extend(json::object([
             ("by", Value::from(self.by.name())),
+            ("better", Value::from(self.better())),
             ("scores", columns.collect()),
             ("ties", Value::from(TIES)),
             ("utopian_shifted", Value::from(self.shifted)),
             ("accuracies", Value::from(self.accuracies.source())),
         ]));
         Value::Object(meta)
+    }
+
+    /// Which values of what orders are first: sums of ranks and distances are better the lower they are.
+    fn better(&self) -> &'static str {
+        match (self.by, self.columns.first()) {
+            (Combination::Single, Some(column)) if column.higher_is_better => "higher",
+            _ => "lower",
+        }
     }
 
     /// The ranks of each score over all cells, where the order is made of them.
@@ -180,7 +189,12 @@ impl RankReport<'_> {
     fn notes(&self, known: &[Known]) -> Vec<(&'static str, String)> {
         let mut notes = scores_notes(self.files, self.scores);
         if !known.is_empty() {
-            notes.push(("accuracies", self.accuracies.source().to_string()));
+            let meaning = |known: &Known| {
+                let column = column_info(known.name)?;
+                Some(format!("{}: {}", accuracy_label(known.name), column.meaning))
+            };
+            let lines = known.iter().filter_map(meaning).chain([self.accuracies.source().to_string()]);
+            notes.push(("accuracies", lines.collect::<Vec<_>>().join("\n")));
         }
         notes.push(("ties", TIES.to_string()));
         if self.by == Combination::Utopian {
@@ -199,11 +213,11 @@ fn grouped(rank: Option<&usize>) -> String {
     rank.map_or_else(|| number::ABSENT.to_string(), |&rank| number::grouped(rank as u64))
 }
 
-/// A narrow title of a column of accuracies: `CIFAR-10 test %`.
+/// A narrow title of a column of accuracies: `CIFAR-10 test %`. The notes say the rest.
 fn accuracy_label(column: &str) -> String {
     for dataset in crate::input::Dataset::ALL {
         if crate::table::test_column(dataset) == column {
-            return format!("{} %", dataset.title());
+            return format!("{} test %", dataset.title());
         }
     }
     column.to_string()

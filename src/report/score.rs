@@ -136,7 +136,7 @@ impl Screen<'_> {
         }
         let mut notes = self.notes.clone();
         if some_accuracy {
-            notes.push(("test %", format!("mean accuracy after 200 epochs; {}", self.accuracies.source())));
+            notes.push(("test %", sourced(self.accuracies)));
         }
         notes.push(("signs", legend(columns)));
         let mut text = grid.text();
@@ -161,4 +161,9 @@ fn legend(columns: &Columns) -> String {
 /// An accuracy in percent for people.
 pub(super) fn percent(accuracy: Option<f64>) -> String {
     accuracy.map_or_else(|| number::ABSENT.to_string(), |a| format!("{a:.2}"))
+}
+
+/// What test accuracies are, and where they come from.
+pub(super) fn sourced(accuracies: &Accuracies) -> String {
+    format!("mean test accuracy after 200 epochs; {}", accuracies.source())
 }

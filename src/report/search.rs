@@ -1,7 +1,7 @@
 //! What a search found, in every format.
 
 use super::grid::{pairs, Align, Grid};
-use super::score::{csv_rows, percent};
+use super::score::{csv_rows, percent, sourced};
 use super::{draw, json, metadata::SearchSetting, number, Format, Output};
 use crate::error::Result;
 use crate::input::Dataset;
@@ -275,7 +275,10 @@ impl SearchReport<'_> {
         if !self.setting.method.needs_scores().is_empty() {
             lines.push(self.scores_from.clone());
         }
-        lines.push(("accuracies", self.setting.accuracies.source().to_string()));
+        if let (true, Some(on)) = (self.setting.runs > 1, self.setting.validated_on) {
+            lines.push(("valid %", format!("accuracy on the validation images of {} after 12 epochs", on.title())));
+        }
+        lines.push(("accuracies", sourced(self.setting.accuracies)));
         lines
     }
 

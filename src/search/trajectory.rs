@@ -1,5 +1,8 @@
 //! The best cell so far, over what a search has spent.
 
+use super::local_search::ClimbBy;
+use super::method::Method;
+use super::options::Variant;
 use crate::space::Cell;
 use serde::Serialize;
 
@@ -32,6 +35,38 @@ impl Criterion {
             Criterion::Utopian => "utopian",
             Criterion::RankSum => "rank_sum",
             Criterion::FreeReaRank => "free_rea_rank",
+        }
+    }
+
+    /// All that a method compares cells by, in the order in which a run does.
+    pub fn of(method: &Method) -> &'static [Criterion] {
+        match method {
+            Method::EtNas(search) if search.variant == Variant::Rank => &[Criterion::LogSynflow, Criterion::RankSum],
+            Method::EtNas(_) => &[Criterion::LogSynflow, Criterion::Utopian],
+            Method::RandomNaswot(_) | Method::ReaNaswot(_) => &[Criterion::Naswot],
+            Method::LocalSearch(search) if search.by == ClimbBy::Naswot => &[Criterion::Naswot],
+            Method::RandomAccuracy(_) | Method::Rea(_) | Method::Reinforce(_) | Method::LocalSearch(_) => {
+                &[Criterion::ValidAccuracy]
+            }
+            Method::Area(_) => &[Criterion::Naswot, Criterion::ValidAccuracy],
+            Method::FreeRea(_) => &[Criterion::FreeReaRank],
+        }
+    }
+
+    /// Larger values are the better ones.
+    pub fn higher_is_better(self) -> bool {
+        !matches!(self, Criterion::Utopian | Criterion::RankSum)
+    }
+
+    /// What it is, in a line.
+    pub fn definition(self) -> &'static str {
+        match self {
+            Criterion::Naswot => "naswot",
+            Criterion::ValidAccuracy => "percent, accuracy on validation images after 12 epochs",
+            Criterion::LogSynflow => "LogSynflow, after Degree where parents are chosen by it",
+            Criterion::Utopian => "distance of a finalist to the best of all finalists in every measure",
+            Criterion::RankSum => "sum of a finalist's ranks in naswot, LogSynflow and LossSlope",
+            Criterion::FreeReaRank => "sum of naswot, LogSynflow and skipped layers, each over the largest seen so far",
         }
     }
 

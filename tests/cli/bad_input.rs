@@ -83,19 +83,6 @@ fn unknown_names_suggest_the_nearest() {
 }
 
 #[test]
-fn flags_take_no_values_and_nothing_is_abbreviated() {
-    refused_in_a_sentence(&["score", "--quiet", "false", "5"], 2, &["\"false\""]);
-    refused(&["search", "--quiet", "false"], 2, &["unexpected argument 'false'"]);
-    refused(&["search", "--quiet=false"], 2, &["unexpected value 'false'"]);
-    refused(&["score", "--all=no"], 2, &["unexpected value 'no'"]);
-    refused(&["score", "5", "--meas", "degree"], 2, &["unexpected argument '--meas'"]);
-    refused(&["score", "5", "--batch", "2", "--batch", "3"], 2, &["cannot be used multiple times"]);
-    refused(&["score"], 2, &["CELL", "--all", "--sample"]);
-    refused(&["score", "5", "--all"], 2, &["cannot be used with"]);
-    refused(&["score", "--sample", "2", "--all"], 2, &["cannot be used with"]);
-}
-
-#[test]
 fn numbers_out_of_range() {
     for option in ["--batch", "--repeats", "--threads", "--chunk", "--classes"] {
         for value in ["0", "-3", "1.5", "x", ""] {

@@ -44,6 +44,7 @@ fn every_figure_is_there_and_fits_the_others() {
         "chunk",
         "repeats",
         "cells",
+        "archs",
         "peak_gflops",
         "measures",
         "search",

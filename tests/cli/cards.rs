@@ -1,33 +1,8 @@
 //! Cards on the command line, with the emulated driver in place of NVIDIA's: what is listed, what is refused, what goes on.
 
-use super::{etnas, names, rows, stdout};
-use etnas_emulator::{library_folder, Build};
+use super::{names, rows, small, stdout, told, with_cards};
 use serde_json::Value;
 use std::path::Path;
-
-/// The program on a machine whose driver has these cards ("90,75").
-fn with_cards(cards: &str, arguments: &[&str]) -> assert_cmd::Command {
-    let mut command = etnas(arguments);
-    command.env_remove("CUDA_VISIBLE_DEVICES");
-    command.env("LD_LIBRARY_PATH", library_folder(Build::Plain)).env("EMULATED_CARDS", cards);
-    command
-}
-
-/// Exit code, stdout and stderr, without what the emulated driver says.
-fn told(mut command: assert_cmd::Command) -> (Option<i32>, String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let ours = |line: &&str| !line.starts_with("Emulated driver: ");
-    let errors = text(output.stderr).lines().filter(ours).map(|line| format!("{line}\n")).collect();
-    (output.status.code(), text(output.stdout), errors)
-}
-
-/// A small job: noise images of 16×16.
-const SMALL: [&str; 8] = ["--dataset", "imagenet16-120", "--data", "noise", "--batch", "2", "--quiet", "--format"];
-
-fn small<'a>(cells: &[&'a str], measures: &'a str, format: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["score"], cells, &["--measures", measures], &SMALL, &[format], more].concat()
-}
 
 #[test]
 fn emulated_cuda_devices_are_listed_with_their_images() {
@@ -97,31 +72,6 @@ fn emulated_cuda_is_what_auto_takes_and_metadata_say_so() {
         let [card, processor] = [card, processor].map(|row| row["naswot"].as_f64().unwrap());
         assert!((card - processor).abs() <= 1e-2 * processor.abs(), "{card} {processor}");
     }
-}
-
-#[test]
-fn emulated_cuda_out_of_memory_halves_the_chunk_and_changes_nothing() {
-    let cells = ["9930", "1462", "10", "81", "2"];
-    let arguments = small(&cells, "naswot,log-synflow", "jsonl", &["--device", "cuda"]);
-    let (code, plenty, errors) = told(with_cards("90", &arguments));
-    assert_eq!((code, errors.as_str()), (Some(0), ""));
-    // Enough for the weights and one or two cells.
-    let mut little = with_cards("90", &arguments);
-    little.env("EMULATED_MEMORY", (24 << 20).to_string());
-    assert_eq!(told(little), (Some(0), plenty.clone(), String::new()));
-    // Memory that is free, but in pieces: the driver refuses a chunk that should fit, which is halved until it does.
-    let mut pieces = with_cards("90", &arguments);
-    pieces.env("EMULATED_LARGEST", (14 << 20).to_string());
-    assert_eq!(told(pieces), (Some(0), plenty.clone(), String::new()));
-    let mut none = with_cards("90", &arguments);
-    none.env("EMULATED_MEMORY", (1 << 20).to_string());
-    let (code, text, errors) = told(none);
-    assert_eq!((code, text.as_str(), errors.lines().count()), (Some(3), "", 1), "{errors}");
-    assert!(errors.contains("MB of its memory") && errors.contains("MB are free"), "{errors}");
-    let mut crumbs = with_cards("90", &arguments);
-    crumbs.env("EMULATED_LARGEST", (2 << 20).to_string());
-    let (code, _, errors) = told(crumbs);
-    assert_eq!((code, errors.lines().count()), (Some(3), 1), "{errors}");
 }
 
 /// The number of launches that scoring one cell takes on the emulated card, found by making each in turn fail.

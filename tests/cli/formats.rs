@@ -56,38 +56,6 @@ fn csv_and_json_hold_what_json_lines_hold() {
 }
 
 #[test]
-fn what_does_not_exist_is_null_and_empty() {
-    // No ReLU code of this cell differs between two images.
-    let dead = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
-    let arguments = ["score", dead, "--batch", "2", "--measures", "naswot,degree", "--format"];
-    let line = stdout(&[&arguments[..], &["jsonl"]].concat());
-    let record = &rows(&line)[0];
-    assert_eq!(
-        (&record["status"], &record["naswot"], &record["degree"]),
-        (&"singular".into(), &Value::Null, &0.into())
-    );
-    let table = stdout(&[&arguments[..], &["csv"]].concat());
-    let last: Vec<&str> = table.lines().nth(1).unwrap().rsplit(',').collect();
-    assert_eq!(last[..3], ["0", "", "singular"]);
-    for format in ["jsonl", "csv", "json"] {
-        let text = stdout(&[&arguments[..], &[format]].concat());
-        assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
-    }
-}
-
-#[test]
-fn repeats_add_deviations_of_what_is_drawn() {
-    let arguments =
-        ["score", "1462", "--batch", "2", "--measures", "naswot,synflow,degree,params", "--format", "jsonl"];
-    let once = rows(&stdout(&arguments));
-    assert_eq!(keys(&once[0])[4..], ["naswot", "synflow", "degree", "params"]);
-    let thrice = rows(&stdout(&[&arguments[..], &["--repeats", "3"]].concat()));
-    assert_eq!(keys(&thrice[0])[4..], ["naswot", "naswot_std", "synflow", "synflow_std", "degree", "params"]);
-    assert!(thrice[0]["naswot_std"].as_f64().unwrap() > 0.0 && thrice[0]["synflow_std"].as_f64().unwrap() > 0.0);
-    assert_ne!(thrice[0]["naswot"], once[0]["naswot"]);
-}
-
-#[test]
 fn the_table_is_aligned_and_names_directions_and_images() {
     let text = fast(&[]);
     let lines: Vec<&str> = text.lines().collect();

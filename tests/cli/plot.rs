@@ -102,7 +102,12 @@ fn fig_2_of_score_files() {
     let svg = at(folder.path(), "fig2.svg");
     stdout(&["plot", "utopian", &scores, "--dataset", "imagenet16-120", "--title", "Fig. <2>", "-o", &svg]);
     let text = fs::read_to_string(&svg).unwrap();
-    for part in ["Fig. &lt;2&gt;", "(a) LossSlope", "(b) Utopian distance", "Test accuracy on ImageNet16-120 (%)"] {
+    for part in [
+        "Fig. &lt;2&gt;",
+        "(a) LossSlope",
+        "(b) Utopian distance",
+        "Test accuracy on ImageNet16-120 after 200 epochs (%)",
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert_eq!(text.matches("<circle").count(), 8);

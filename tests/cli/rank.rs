@@ -96,7 +96,7 @@ fn accuracies_stand_beside() {
     let text = run("table");
     let first: Vec<&str> = text.lines().nth(2).unwrap().split_whitespace().collect();
     assert_eq!(first[..9], ["1", "10", "6", "–", "4", "400.00", "1", "0.4000", "1"]);
-    assert!(text.contains("CIFAR-100 %") && text.contains("70.00"), "{text}");
+    assert!(text.contains("CIFAR-100 test %") && text.contains("70.00"), "{text}");
 }
 
 #[test]

@@ -10,28 +10,6 @@ fn indices(text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn the_same_bytes_in_every_chunk_on_any_threads_and_again() {
-    let arguments = ["score", "--sample", "5", "--batch", "2", "--repeats", "2", "--format", "json", "--measures"];
-    for measures in ["naswot,log-synflow,synflow,degree,loss-slope", "utopian,naswot"] {
-        let run = |more: &[&str]| stdout(&[&arguments[..], &[measures], more].concat());
-        let first = run(&["--threads", "1", "--chunk", "1"]);
-        for more in [&["--threads", "1", "--chunk", "1"][..], &["--threads", "2", "--chunk", "3"], &["--quiet"]] {
-            assert_eq!(run(more), first, "{more:?}");
-        }
-        assert_ne!(run(&["--weight-seed", "5"]), first);
-    }
-}
-
-#[test]
-fn a_score_does_not_depend_on_the_cells_beside_it() {
-    let arguments = ["--batch", "2", "--format", "jsonl", "--measures", "naswot,log-synflow"];
-    let together = stdout(&[&["score", "9930", "5", "1462"], &arguments[..]].concat());
-    let alone: String =
-        ["9930", "5", "1462"].iter().map(|c| stdout(&[&["score", c], &arguments[..]].concat())).collect();
-    assert_eq!(together, alone);
-}
-
-#[test]
 fn cells_from_stdin_and_in_all_encodings() {
     let cell = Cell::from_index(1234).unwrap();
     let arguments = ["--measures", "degree", "--format", "jsonl"];
@@ -107,16 +85,4 @@ fn classes_and_data_sets_change_the_network() {
     assert_eq!(params(&["--dataset", "cifar100"]), ten + 5850);
     assert_eq!(params(&["--classes", "100"]), ten + 5850);
     assert_eq!(params(&["--dataset", "imagenet16-120"]), ten + 7150);
-}
-
-#[test]
-fn help_defines_every_measure_with_its_direction() {
-    let help = stdout(&["score", "--help"]);
-    for measure in etnas::measure::Measure::ALL {
-        let better = if measure.higher_is_better() { "higher" } else { "lower" };
-        assert!(help.contains(&format!("{} ({better} is better)", measure.name())), "{help}");
-    }
-    for arguments in [&["--help"][..], &["--version"], &["search", "--help"], &["explain", "-h"]] {
-        assert!(!stdout(arguments).is_empty());
-    }
 }

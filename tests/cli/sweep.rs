@@ -1,42 +1,10 @@
-//! Long sweeps: killed, resumed, torn, full disks, two writers, shards, memory. Each test bears the name of the fault it prevents.
+//! Long sweeps: resumed, refused, sharded and merged. What kills or tears them is in `tests/faults`.
 
-use super::{etnas, names, rows};
+use super::common::sweeps::{both, quick, refused, succeeds, told, QUICK};
+use super::{names, rows};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// A quick sweep: 16×16 pixels, two images, two measures.
-const QUICK: [&str; 8] =
-    ["score", "--dataset", "imagenet16-120", "--batch", "2", "--measures", "log-synflow,degree", "--quiet"];
-
-fn quick<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    [&QUICK[..], more].concat()
-}
-
-/// Exit code and stderr.
-fn told(arguments: &[&str], folder: &Path) -> (Option<i32>, String) {
-    let output = etnas(arguments).current_dir(folder).output().unwrap();
-    assert!(output.stdout.is_empty());
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
-
-fn succeeds(arguments: &[&str], folder: &Path) {
-    assert_eq!(told(arguments, folder), (Some(0), String::new()), "{arguments:?}");
-}
-
-/// One error sentence, with these words in it.
-fn refused(arguments: &[&str], folder: &Path, words: &[&str]) {
-    let (code, errors) = told(arguments, folder);
-    assert_eq!((code, errors.lines().count()), (Some(2), 1), "{arguments:?}: {errors}");
-    for word in words {
-        assert!(errors.contains(word), "{arguments:?}: {word} is not in {errors}");
-    }
-}
-
-/// A file and its metadata.
-fn both(folder: &Path, name: &str) -> [String; 2] {
-    [name.to_string(), format!("{name}.meta.json")].map(|name| fs::read_to_string(folder.join(name)).unwrap())
-}
 
 fn edit(folder: &Path, name: &str, change: impl Fn(&mut Value)) {
     let path: PathBuf = folder.join(name);
@@ -147,31 +115,6 @@ fn a_file_made_otherwise_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_off_and_told() {
-    let folder = tempfile::tempdir().unwrap();
-    for format in ["jsonl", "csv"] {
-        let path = folder.path().join(format);
-        let arguments = quick(&["5", "10", "1462", "--format", format, "--resume", "-o", format]);
-        succeeds(&arguments, folder.path());
-        let whole = both(folder.path(), format);
-        let second = whole[0].match_indices('\n').rev().nth(1).unwrap().0 + 1;
-        let bytes = whole[0].as_bytes();
-        let loud: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--quiet").collect();
-        for (left, zeros, kept) in
-            [(second + 7, 0, 2), (second, 4096, 2), (second + 7, 99, 2), (bytes.len(), 8, 3), (3, 0, 0)]
-        {
-            fs::write(&path, [&bytes[..left], &vec![0; zeros]].concat()).unwrap();
-            let (code, notes) = told(&loud, folder.path());
-            assert_eq!(code, Some(0), "{notes}");
-            let torn = if kept == 0 { 3 } else { left - if kept == 2 { second } else { left } + zeros };
-            let note = format!("note: {kept} of 3 cells are there already; a record that was left half written ({torn} bytes) is dropped.\n");
-            assert!(notes.starts_with(&note), "{notes}");
-            assert_eq!(both(folder.path(), format), whole, "{format} {left} {zeros}");
-        }
-    }
-}
-
-#[test]
 fn shards_merged_are_what_one_process_writes() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -272,145 +215,4 @@ fn utopian_compares_all_cells_and_is_neither_resumed_nor_sharded() {
         refused(&quick(&["5", "--shard", shard]), folder.path(), &["counted from 1", shard]);
     }
     assert_eq!(names(folder.path()), Vec::<String>::new());
-}
-
-#[cfg(unix)]
-mod unix {
-    use super::*;
-    use etnas::space::{Cell, Skeleton};
-    use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
-
-    fn process(arguments: &[&str], folder: &Path) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("etnas-fast"));
-        command.env("CUDA_VISIBLE_DEVICES", "").args(arguments).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
-    }
-
-    fn length(path: &Path) -> u64 {
-        fs::metadata(path).map_or(0, |found| found.len())
-    }
-
-    /// Waits until the file has so many bytes or the child has ended; whether it has.
-    fn reached(child: &mut Child, path: &Path, bytes: u64) -> bool {
-        let start = Instant::now();
-        while length(path) < bytes {
-            assert!(start.elapsed() < Duration::from_secs(300), "no progress");
-            if child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        true
-    }
-
-    #[test]
-    fn a_sweep_killed_at_random_points_is_neither_appended_twice_nor_left_with_half_a_line() {
-        let mut stream = etnas::random::Stream::new(5, &[]);
-        for (format, chunk) in [("jsonl", "1"), ("csv", "3")] {
-            let folder = tempfile::tempdir().unwrap();
-            let fixed = ["--sample", "60", "--format", format, "--chunk", chunk, "--resume", "-o"];
-            succeeds(&quick(&[&fixed[..], &["whole"]].concat()), folder.path());
-            let arguments = quick(&[&fixed[..], &["killed"]].concat());
-            let path = folder.path().join("killed");
-            let mut kills = 0;
-            for round in 0..12 {
-                let mut child = process(&arguments, folder.path()).spawn().unwrap();
-                // At times before the first record, else up to ten records on, and a moment later.
-                let more = if round % 4 == 0 { 0 } else { 1 + stream.below(1800) as u64 };
-                reached(&mut child, &path, length(&path) + more);
-                std::thread::sleep(Duration::from_micros(stream.below(8000) as u64));
-                child.kill().unwrap();
-                kills += usize::from(!child.wait().unwrap().success());
-                if path.exists() && length(&path) > 0 {
-                    let meta: Value = serde_json::from_str(&both(folder.path(), "killed")[1]).unwrap();
-                    assert!(meta["complete"] == true || meta["cells"].is_null());
-                }
-            }
-            assert!(kills >= 3, "{kills} kills");
-            succeeds(&arguments, folder.path());
-            assert_eq!(both(folder.path(), "killed"), both(folder.path(), "whole"), "{format}");
-            assert_eq!(names(folder.path()), ["killed", "killed.meta.json", "whole", "whole.meta.json"]);
-        }
-    }
-
-    #[test]
-    fn two_writers_of_one_file_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let arguments = quick(&["--all", "--chunk", "1", "--format", "jsonl", "-o", "a"]);
-        let mut first = process(&arguments, folder.path()).spawn().unwrap();
-        assert!(reached(&mut first, &folder.path().join("a"), 1));
-        for more in [&[][..], &["--resume"], &["--force"]] {
-            refused(&[&arguments[..], more].concat(), folder.path(), &["The file a", "a running process is writing"]);
-        }
-        refused(&quick(&["5", "-o", "a"]), folder.path(), &["a running process is writing"]);
-        refused(&["merge", "a", "-o", "b"], folder.path(), &["The file a", "a running process is writing"]);
-        // The lock dies with the process, however that ends.
-        first.kill().unwrap();
-        first.wait().unwrap();
-        succeeds(&["merge", "a", "--partial", "--quiet", "-o", "b"], folder.path());
-        assert_eq!(names(folder.path()), ["a", "a.meta.json", "b", "b.meta.json"]);
-    }
-
-    #[test]
-    fn a_full_disk_is_told_and_what_was_written_is_resumed() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path();
-        for format in ["jsonl", "csv"] {
-            let fixed = ["--sample", "60", "--format", format, "--chunk", "7", "--resume", "-o"];
-            succeeds(&quick(&[&fixed[..], &["whole"]].concat()), at);
-            let arguments = quick(&[&fixed[..], &["full"]].concat());
-            // Files of 4,096 bytes at most, a limit that is told like a full disk: by a failed write, perhaps after a part of it.
-            let program = assert_cmd::cargo::cargo_bin!("etnas-fast");
-            let mut limited = Command::new("bash");
-            limited.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""]).arg(program);
-            let output = limited.args(&arguments).env("CUDA_VISIBLE_DEVICES", "").current_dir(at).output().unwrap();
-            let errors = String::from_utf8(output.stderr).unwrap();
-            assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
-            assert!(errors.starts_with("error: Input or output failed while writing the results: "), "{errors}");
-            assert!(errors.ends_with("What was written so far is valid.\n"), "{errors}");
-            let [text, meta] = both(at, "full");
-            let [whole, _] = both(at, "whole");
-            assert!(!text.is_empty() && text.ends_with('\n') && whole.starts_with(&text), "{text}");
-            assert!(meta.contains("\"cells\": null,\n  \"complete\": false"), "{meta}");
-            succeeds(&arguments, at);
-            assert_eq!(both(at, "full"), both(at, "whole"));
-            for name in names(at) {
-                fs::remove_file(at.join(name)).unwrap();
-            }
-        }
-    }
-
-    /// The most that was resident so far, in bytes.
-    #[cfg(target_os = "linux")]
-    fn peak(child: &Child) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn memory_does_not_grow_with_the_cells_of_a_sweep() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        // The dearest cells first: what the working memory of any cell takes is taken early.
-        let mut cells: Vec<Cell> = Cell::all().step_by(8).collect();
-        cells.sort_by_key(|cell| std::cmp::Reverse(Skeleton::benchmark(120, 16).macs(cell)));
-        let list: String = cells.iter().map(|cell| format!("{}\n", cell.index())).collect();
-        fs::write(folder.path().join("list"), list).unwrap();
-        let mut command = process(&quick(&["-", "--format", "jsonl", "-o", "a"]), folder.path());
-        let mut child = command.stdin(fs::File::open(folder.path().join("list")).unwrap()).spawn().unwrap();
-        // The mean record has 190 bytes.
-        assert!(reached(&mut child, &path, 500 * 190));
-        let early = peak(&child).unwrap();
-        let mut last = early;
-        while child.try_wait().unwrap().is_none() {
-            last = peak(&child).unwrap_or(last);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        assert_eq!(rows(&fs::read_to_string(&path).unwrap()).len(), 1954);
-        assert!(last.saturating_sub(early) < 8 << 20, "{early} bytes after 500 cells, {last} after 1,954");
-    }
 }

@@ -1,10 +1,13 @@
 //! What several test files need.
 #![allow(dead_code)]
 
+pub mod changed;
 pub mod golden;
 pub mod golden_checks;
 pub mod measures;
 pub mod pickled;
+pub mod program;
+pub mod sweeps;
 
 use std::io::Write;
 use std::path::PathBuf;
