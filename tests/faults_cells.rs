@@ -166,7 +166,7 @@ fn the_string_stands_beside_every_index() {
     let (a, b, t) = (path("a.jsonl"), path("b.jsonl"), path("t.csv"));
     let search = ["search", "--method=random-naswot", "--evaluations=3", "--batch=2", "--dataset=imagenet16-120", "-q"];
     answer(&[&search[..], &["--trajectory", &trajectory]].concat());
-    let commands: [Vec<&str>; 9] = [
+    let commands: [Vec<&str>; 10] = [
         vec!["score", "5", "9930", "--measures=degree", "--batch=2", "-q"],
         vec!["rank", &a, "--by=params", "-q"],
         vec!["table", "show", "5", "9930", "--table", &t],
@@ -175,6 +175,7 @@ fn the_string_stands_beside_every_index() {
         search.to_vec(),
         vec!["correlate", "--compare", &a, &b, "-q"],
         vec!["explain", "9930"],
+        vec!["explain", "5"],
         vec![
             "bench",
             "--measures=log-synflow",
@@ -202,16 +203,14 @@ fn the_string_stands_beside_every_index() {
                 "json" => {
                     let mut found = 0;
                     check_objects(&serde_json::from_str(&text).unwrap(), &arguments, &mut found);
-                    // `bench` lists its cells: the strings are a list beside that of the indices.
+                    // Lists of cells: the strings are a list beside that of the indices.
                     let report: Value = serde_json::from_str(&text).unwrap();
-                    for (index, arch) in report["cells"]
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .zip(report["archs"].as_array().into_iter().flatten())
-                    {
-                        assert_eq!(Cell::from_index(index.as_i64().unwrap()).unwrap().to_string(), *arch);
-                        found += 1;
+                    for (indices, archs) in [("cells", "archs"), ("class", "class_archs")] {
+                        let [indices, archs] = [indices, archs].map(|key| report[key].as_array().into_iter().flatten());
+                        for (index, arch) in indices.zip(archs) {
+                            assert_eq!(Cell::from_index(index.as_i64().unwrap()).unwrap().to_string(), *arch);
+                            found += 1;
+                        }
                     }
                     assert!(found > 0, "{arguments:?} has no index: {text}");
                 }

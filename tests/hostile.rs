@@ -34,12 +34,13 @@ fn hostile(name: &str) {
         }),
         1 => random,
     ];
+    let before = bodies::counts();
     let ran = runner.run(&input, |bytes| {
         body(&bytes);
         Ok(())
     });
     ran.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-    let (read, refused) = bodies::counts();
+    let (read, refused) = (bodies::counts().0 - before.0, bodies::counts().1 - before.1);
     assert!(
         read > cases / 20 && refused > cases / 20,
         "of {cases} files of {name}, {read} readings went well and {refused} did not"

@@ -15,15 +15,15 @@ pub struct Explanation<'a> {
     dataset: Dataset,
     skeleton: Skeleton,
     accuracies: &'a Accuracies,
-    class: Vec<usize>,
+    /// The cells of its unique string, by index.
+    class: Vec<Cell>,
 }
 
 impl<'a> Explanation<'a> {
     /// Explains `cell` in the benchmark's network for `dataset`, with `classes` outputs if given.
     pub fn new(cell: Cell, dataset: Dataset, skeleton: Skeleton, accuracies: &'a Accuracies) -> Explanation<'a> {
         let own = cell.unique_string();
-        let mut class: Vec<usize> = Cell::all().filter(|c| c.unique_string() == own).map(|c| c.index()).collect();
-        class.sort_unstable();
+        let class = Cell::all().filter(|c| c.unique_string() == own).collect();
         Explanation { cell, dataset, skeleton, accuracies, class }
     }
 
@@ -45,7 +45,8 @@ impl<'a> Explanation<'a> {
             "singular": cell.has_constant_codes(),
             "degree": cell.degree(),
             "unique_string": cell.unique_string(),
-            "class": self.class,
+            "class": self.class.iter().map(Cell::index).collect::<Vec<_>>(),
+            "class_archs": self.class.iter().map(Cell::to_string).collect::<Vec<_>>(),
             "dataset": self.dataset.name(),
             "params": self.skeleton.params(cell),
             "macs": self.skeleton.macs(cell),
@@ -112,16 +113,18 @@ impl<'a> Explanation<'a> {
 
     fn class_line(&self) -> String {
         const SHOWN: usize = 8;
-        let others: Vec<String> =
-            self.class.iter().filter(|&&i| i != self.cell.index()).map(|i| i.to_string()).collect();
+        let others = self.class.iter().filter(|cell| **cell != self.cell);
+        let others: Vec<String> = others.map(|cell| format!("{} {cell}", cell.index())).collect();
         match others.len() {
             0 => "no other cell has this unique string".to_string(),
             1 => format!("2 cells have this unique string; the other is {}", others[0]),
-            n if n <= SHOWN => format!("{} cells have this unique string; the others are {}", n + 1, others.join(", ")),
+            n if n <= SHOWN => {
+                format!("{} cells have this unique string; the others are\n{}", n + 1, others.join("\n"))
+            }
             n => format!(
-                "{} cells have this unique string, among them {}, …",
+                "{} cells have this unique string, among them\n{}\n…",
                 number::grouped(n as u64 + 1),
-                others[..SHOWN].join(", ")
+                others[..SHOWN].join("\n")
             ),
         }
     }

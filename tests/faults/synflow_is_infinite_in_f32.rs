@@ -37,10 +37,10 @@ fn agree(set: &str, cells: &[Cell], ours: &[SynflowSums], truth: &[SynflowSums])
     }
 }
 
-/// The cell of the largest Synflow.
+/// Convolutions of 3×3 alone: about the largest Synflow.
 const LARGEST: &str = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|";
 
-/// Every 40th cell and the largest; every cell where ETNAS_WHOLE_SPACE is set.
+/// Every 40th cell and the one above; every cell where ETNAS_WHOLE_SPACE is set.
 fn space() -> Vec<Cell> {
     let step = if std::env::var_os("ETNAS_WHOLE_SPACE").is_some() { 1 } else { 40 };
     let mut cells: Vec<Cell> = Cell::all().filter(|cell| cell.index() % step == 0).collect();
@@ -55,7 +55,7 @@ fn space() -> Vec<Cell> {
 fn the_space_is_finite_and_its_largest_values_are_those_of_f64() {
     let mut stream = Stream::new(fresh(), &[]);
     let cells = space();
-    let weights = weights(Init::Uniform, &mut stream);
+    let weights = weights(Init::KaimingFanOut, &mut stream);
     for isa in Isa::available() {
         let cpu = Cpu::with_isa(isa);
         let sums = cpu.synflow(&cells, &weights, &()).unwrap();
@@ -67,15 +67,14 @@ fn the_space_is_finite_and_its_largest_values_are_those_of_f64() {
         let top: Vec<Cell> = order[..3].iter().map(|at| cells[*at]).collect();
         let ours: Vec<SynflowSums> = order[..3].iter().map(|at| sums[*at]).collect();
         println!("{isa:?}: {infinite} of {} cells beyond f32, the largest {:.1e}", cells.len(), ours[0].product);
-        assert_eq!(top[0].to_string(), LARGEST);
         assert!((ours[0].product as f32).is_infinite());
         agree(&format!("{isa:?}"), &top, &ours, &Reference.synflow(&top, &weights, &()).unwrap());
     }
 }
 
-/// The largest value alone, as an emulated card takes some thousand times as long as a processor.
+/// One cell alone, as an emulated card takes some thousand times as long as a processor.
 #[test]
-fn emulated_cuda_the_largest_value_is_that_of_f64() {
+fn emulated_cuda_a_value_beyond_f32_is_that_of_f64() {
     etnas_emulator::activate(Build::Plain).unwrap();
     let mut stream = Stream::new(fresh(), &[]);
     let weights = weights(Init::KaimingFanOut, &mut stream);
