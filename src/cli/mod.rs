@@ -24,6 +24,8 @@ mod search;
 mod serve;
 mod table;
 
+pub use common::engine_options;
+
 use crate::error::{Error, Result};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
