@@ -216,11 +216,11 @@ mod socket {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         // Large enough that the work outlasts the signal.
-        let mut child = listening(&path, &["--batch", "128", "--dataset", "cifar10"]);
+        let mut child = listening(&path, &[]);
         let mut stream = UnixStream::connect(&path).unwrap();
-        let cells: Vec<usize> = (0..2000).collect();
+        let cells: Vec<usize> = (0..5000).collect();
         for id in 0..3 {
-            writeln!(stream, "{}", json!({"id": id, "cells": cells, "measures": ["naswot"]})).unwrap();
+            writeln!(stream, "{}", json!({"id": id, "cells": cells, "measures": ["loss_slope"]})).unwrap();
         }
         std::thread::sleep(std::time::Duration::from_millis(500));
         assert_eq!(end(&mut child, libc::SIGTERM), Some(130));
