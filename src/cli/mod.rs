@@ -9,6 +9,7 @@ mod completions;
 mod convert;
 mod correlate;
 mod devices;
+pub mod embedded;
 mod explain;
 mod machine;
 mod merge;

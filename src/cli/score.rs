@@ -101,16 +101,9 @@ impl ScoreArguments {
             None => (Rule::List, cells::named(&self.cells, self.encoding)?),
         };
         let sweep = Sweep::new(rule, cells, self.shard.unwrap_or(Shard::WHOLE));
-        if options.weights.is_some() && sweep.cells().len() != 1 {
-            return Err(Error::options(
-                "--weights",
-                "exactly one cell",
-                format!("{} cells", sweep.cells().len()),
-                "The weights of a file belong to one cell: score each with its own.",
-            ));
-        }
+        one_cell(&options, sweep.cells().len())?;
         let asked = |m: &Measure| match self.measures.is_empty() {
-            true => !matches!(m, Measure::Synflow | Measure::Utopian),
+            true => is_default(*m),
             false => self.measures.contains(m),
         };
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();
@@ -146,6 +139,24 @@ impl ScoreArguments {
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
         Ok(ScoreJob { sweep, measures, options, chunk, existing, accuracies, output: self.output })
     }
+}
+
+/// That weights, if they are given, meet one cell.
+pub fn one_cell(options: &Options, cells: usize) -> Result<()> {
+    if options.weights.is_some() && cells != 1 {
+        return Err(Error::options(
+            "--weights",
+            "exactly one cell",
+            format!("{cells} cells"),
+            "The weights of a file belong to one cell: score each with its own.",
+        ));
+    }
+    Ok(())
+}
+
+/// The measures that are scored where none is named.
+pub fn is_default(measure: Measure) -> bool {
+    !matches!(measure, Measure::Synflow | Measure::Utopian)
 }
 
 /// Records of this format are appended to their file as they come.

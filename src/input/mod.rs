@@ -11,7 +11,7 @@ mod pickled;
 mod regression;
 
 pub use dataset::Dataset;
-pub use given::Given;
+pub use given::{Given, GivenValues};
 pub use images::{Images, Origin};
 pub use regression::{RegressionTask, STEPS};
 
