@@ -1,6 +1,7 @@
 //! The one error type of the library. Every variant prints as full sentences: what was expected, what was found, what to do.
 
 use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 /// The library's result type.
@@ -13,6 +14,9 @@ const MOST_SHOWN: usize = 400;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Arguments that the command line's grammar refuses, in its words.
+    #[error("{0}")]
+    Usage(String),
     /// A cell's text does not follow its encoding.
     #[error(
         "The cell {:?} is malformed at position {position}: expected {}, found {}. {remedy}",
@@ -134,6 +138,21 @@ impl Error {
         }
     }
 
+    /// What `work` gives. A panic in it becomes [`Error::Internal`] with its message, so that none crosses the border to another language.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+                (Some(text), _) => text,
+                (_, Some(text)) => text.as_str(),
+                _ => "a panic without a message",
+            };
+            Err(Error::Internal(line(text)))
+        })
+    }
+
     /// Wrong content of the data file at `path`.
     pub fn data(path: &Path, expected: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Data {
@@ -234,6 +253,17 @@ mod tests {
             assert!(text.len() < 4000 && !text.chars().any(char::is_control), "{} bytes: {text:.80}", text.len());
         }
         assert!(Error::data(path, "x", "y", "Mend it.").to_string().starts_with("The file a\\nb: expected x"));
+    }
+
+    #[test]
+    fn a_panic_becomes_an_internal_error() {
+        let place = [1, 2, 3].len();
+        let error = Error::catch(|| -> Result<()> { panic!("at\n{place}") }).unwrap_err();
+        assert_eq!(error.to_string(), "Internal error: at\\n3. Please report this with the command you ran.");
+        let error = Error::catch(|| Ok(vec![0u8; 3][place])).unwrap_err();
+        assert!(error.to_string().contains("index out of bounds"), "{error}");
+        assert_eq!(Error::catch(|| Ok(place)).unwrap(), 3);
+        assert!(matches!(Error::catch(|| Err::<(), _>(Error::Interrupted)), Err(Error::Interrupted)));
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub unsafe extern "C" fn etnas_engine_new(
         present(engine, "engine")?;
         // SAFETY: the caller promises so many strings.
         let words = unsafe { texts(options, count, "options") }?;
-        let options = etnas::cli::engine_options(&words).map_err(Failure::misuse)?;
+        let words: Vec<String> = words.into_iter().map(String::from).collect();
+        let options = etnas::cli::embedded::engine_options(&words)?;
         let made = Box::new(EtnasEngine(Engine::new(options)?));
         // SAFETY: it is not null, and the caller lets it be written.
         unsafe { engine.write(Box::into_raw(made)) };

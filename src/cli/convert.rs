@@ -53,6 +53,14 @@ pub enum Target {
 impl ConvertArguments {
     /// Converts.
     pub fn run(self) -> Result<()> {
+        let text = self.text()?;
+        let mut output = Output::open(self.output.as_deref(), false)?;
+        output.write(&text)?;
+        output.finish(&serde_json::Value::Null)
+    }
+
+    /// The cells as asked for.
+    pub fn text(&self) -> Result<String> {
         let notations = match self.to {
             Target::All => Notation::ALL.to_vec(),
             Target::Notation(notation) => vec![notation],
@@ -66,10 +74,7 @@ impl ConvertArguments {
             ));
         }
         let cells = cells::named_by(&self.cells, &|text| read(text, self.from))?;
-        let text = converted(&cells, &notations, self.format)?;
-        let mut output = Output::open(self.output.as_deref(), false)?;
-        output.write(&text)?;
-        output.finish(&serde_json::Value::Null)
+        converted(&cells, &notations, self.format)
     }
 }
 

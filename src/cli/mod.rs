@@ -10,6 +10,7 @@ mod convert;
 mod correlate;
 mod data;
 mod devices;
+pub mod embedded;
 mod explain;
 mod export;
 mod machine;
@@ -23,8 +24,6 @@ mod score;
 mod search;
 mod serve;
 mod table;
-
-pub use common::engine_options;
 
 use crate::error::{Error, Result};
 use clap::error::ErrorKind;

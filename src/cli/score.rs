@@ -101,14 +101,7 @@ impl ScoreArguments {
             None => (Rule::List, cells::named(&self.cells, self.encoding)?),
         };
         let sweep = Sweep::new(rule, cells, self.shard.unwrap_or(Shard::WHOLE));
-        if options.weights.is_some() && sweep.cells().len() != 1 {
-            return Err(Error::options(
-                "--weights",
-                "exactly one cell",
-                format!("{} cells", sweep.cells().len()),
-                "The weights of a file belong to one cell: score each with its own.",
-            ));
-        }
+        one_cell(&options, sweep.cells().len())?;
         let asked = |m: &Measure| match self.measures.is_empty() {
             true => Measure::USUAL.contains(m),
             false => self.measures.contains(m),
@@ -146,6 +139,19 @@ impl ScoreArguments {
         let accuracies = Accuracies::find(self.table.table.as_deref())?;
         Ok(ScoreJob { sweep, measures, options, chunk, existing, accuracies, output: self.output })
     }
+}
+
+/// That weights, if they are given, meet one cell.
+pub fn one_cell(options: &Options, cells: usize) -> Result<()> {
+    if options.weights.is_some() && cells != 1 {
+        return Err(Error::options(
+            "--weights",
+            "exactly one cell",
+            format!("{cells} cells"),
+            "The weights of a file belong to one cell: score each with its own.",
+        ));
+    }
+    Ok(())
 }
 
 /// Records of this format are appended to their file as they come.

@@ -14,6 +14,7 @@ use crate::space::Cell;
 use crate::statistics::ScoreSet;
 use crate::table::{Accuracies, ScoreFile};
 use clap::Args;
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// Search the space and report the cell found.
@@ -362,29 +363,23 @@ impl SearchJob {
         };
         let progress = Progress::new(self.runs.saturating_mul(self.steps()), self.output.quiet);
         engine.iter().filter_map(Engine::device_note).for_each(|note| progress.note(note));
-        let (runs, interrupted) = self.search(engine.as_ref(), &progress)?;
+        let (runs, interrupted) = self.search(engine.as_ref(), &progress, &progress)?;
         progress.clear();
         if runs.is_empty() {
             // Nothing is finished: an old file of that name is worth more than an empty one.
             return Err(Error::Interrupted);
         }
 
-        let setting = SearchSetting {
-            method: &self.method,
-            validated_on: self.validated_on,
-            runs: self.runs,
-            weights_per_run: self.weights_per_run,
-            accuracies: &self.accuracies,
-        };
-        let (source, scores_from) = match &engine {
-            Some(engine) => (ScoreSource::Engine(engine), ("images", images_line(engine))),
+        let setting = self.setting();
+        let scores_from = match &engine {
+            Some(engine) => ("images", images_line(engine)),
             None => {
                 let names: Vec<String> = self.files.iter().map(|file| file.path().display().to_string()).collect();
-                (ScoreSource::Files(&self.files), ("scores", names.join("\n")))
+                ("scores", names.join("\n"))
             }
         };
         let dataset = self.options.dataset;
-        let metadata = report::search_metadata(source, &setting, dataset, !interrupted);
+        let metadata = report::search_metadata(self.source(engine.as_ref()), &setting, dataset, !interrupted);
         let found = SearchReport { setting, dataset, runs: &runs, scores_from };
         let missing = found.missing().filter(|_| self.output.format != report::Format::Table);
         if let Some((form, output)) = trajectory {
@@ -400,15 +395,69 @@ impl SearchJob {
         }
     }
 
+    /// The options of the engine that the search wants, unless its scores stand in files.
+    pub fn options(&self) -> Option<&Options> {
+        self.set.is_none().then_some(&self.options)
+    }
+
+    /// Another engine's options take the place of those that the arguments gave, but for the search's own seed.
+    ///
+    /// # Errors
+    /// [`Error::Options`] where that engine fits LossSlope's line otherwise than the search's preset.
+    pub fn adopt(&mut self, options: &Options) -> Result<()> {
+        if options.slope_fit != self.options.slope_fit && matches!(self.method, Method::EtNas(_)) {
+            return Err(Error::options(
+                "--preset",
+                "reference beside an engine, which does not fit LossSlope's line as algorithm1 does",
+                "algorithm1",
+                "Leave the engine out and give its options to the search.",
+            ));
+        }
+        let search = self.options.seeds.search;
+        self.options = options.clone();
+        self.options.seeds.search = search;
+        Ok(())
+    }
+
+    /// Searches with an engine of [`SearchJob::options`], or without one where there are none, and gives the report as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when `watch` cancels; whatever the scores report.
+    pub fn report(&self, engine: Option<&Engine>, watch: &dyn Watch) -> Result<Value> {
+        let (runs, interrupted) = self.search(engine, &Progress::new(0, true), watch)?;
+        if interrupted {
+            return Err(Error::Interrupted);
+        }
+        let setting = self.setting();
+        let metadata = report::search_metadata(self.source(engine), &setting, self.options.dataset, true);
+        let scores_from = ("scores", String::new());
+        Ok(SearchReport { setting, dataset: self.options.dataset, runs: &runs, scores_from }.object(&metadata))
+    }
+
+    fn setting(&self) -> SearchSetting<'_> {
+        SearchSetting {
+            method: &self.method,
+            validated_on: self.validated_on,
+            runs: self.runs,
+            weights_per_run: self.weights_per_run,
+            accuracies: &self.accuracies,
+        }
+    }
+
+    /// The engine computes the scores, or they stand in the files.
+    fn source<'a>(&'a self, engine: Option<&'a Engine>) -> ScoreSource<'a> {
+        engine.map_or(ScoreSource::Files(&self.files), ScoreSource::Engine)
+    }
+
     /// The runs that ended, and whether the work was interrupted before all had.
-    fn search(&self, engine: Option<&Engine>, progress: &Progress) -> Result<(Vec<Run>, bool)> {
+    fn search(&self, engine: Option<&Engine>, progress: &Progress, watch: &dyn Watch) -> Result<(Vec<Run>, bool)> {
         let seeds = self.options.seeds;
         let trained = match self.validated_on {
             Some(validated_on) => Some(Trained::new(&self.accuracies, self.options.dataset, validated_on)?),
             None => None,
         };
         let mut shared: Box<dyn Scores + '_> = match (engine, &self.set) {
-            (Some(engine), _) => Box::new(LiveScores::new(engine, progress)),
+            (Some(engine), _) => Box::new(LiveScores::new(engine, watch)),
             (None, Some(set)) => Box::new(set),
             (None, None) => return Err(Error::Internal("a search has neither an engine nor score files".to_string())),
         };
@@ -431,7 +480,7 @@ impl SearchJob {
                 let mut options = self.options.clone();
                 options.seeds.weight = weight_seed;
                 let engine = Engine::new(options)?;
-                let mut own = LiveScores::new(&engine, progress);
+                let mut own = LiveScores::new(&engine, watch);
                 self.method.run(&mut Watched { scores: &mut own, ..watched }, trained.as_ref(), seeds.search, number)
             };
             match outcome {
@@ -439,7 +488,7 @@ impl SearchJob {
                 Err(Error::Interrupted) => return Ok((runs, true)),
                 Err(error) => return Err(error),
             }
-            if progress.cancelled() && number + 1 < self.runs {
+            if watch.cancelled() && number + 1 < self.runs {
                 return Ok((runs, true));
             }
         }

@@ -67,7 +67,25 @@ fn planes(values: usize, shape: [usize; 4]) -> Result<(usize, usize)> {
     }
 }
 
+/// The values of images that a program holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GivenValues<'a> {
+    /// Levels from 0 to 255.
+    Levels(&'a [u8]),
+    /// What networks are fed.
+    Tensor(&'a [f32]),
+}
+
 impl Given {
+    /// The values, and their shape `[count, 3, height, width]`.
+    pub fn values(&self) -> (GivenValues<'_>, [usize; 4]) {
+        let (values, count) = match &self.pixels {
+            GivenPixels::Levels(levels) => (GivenValues::Levels(levels), levels.len()),
+            GivenPixels::Ready(pixels) => (GivenValues::Tensor(pixels), pixels.len()),
+        };
+        (values, [count / (3 * self.height * self.width).max(1), 3, self.height, self.width])
+    }
+
     /// The images for a data set of this size.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ mod regression;
 
 pub use check::{Check, FileCheck, FileState};
 pub use dataset::Dataset;
-pub use given::Given;
+pub use given::{Given, GivenValues};
 pub use images::{Images, Origin};
 pub use regression::{RegressionTask, STEPS};
 

@@ -56,7 +56,8 @@ impl SearchReport<'_> {
         self.setting.accuracies.lookup(&run.outcome.winner, self.dataset)
     }
 
-    fn object(&self, metadata: &Value) -> Value {
+    /// The report as JSON: `meta`, `runs`, `mean`, `std`, `n`.
+    pub fn object(&self, metadata: &Value) -> Value {
         let summary = self.summary();
         let runs: Vec<Value> = self.runs.iter().map(|run| Value::Object(self.run(run, true))).collect();
         json!({"meta": metadata, "runs": runs, "mean": summary.mean, "std": summary.std, "n": summary.n})
