@@ -3,6 +3,10 @@
 
 namespace emulated {
 
+#if defined(__SANITIZE_ADDRESS__)
+Resume* left;
+#endif
+
 unsigned char* map_stacks(uint32_t count) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* memory = mmap(nullptr, size_t(count) * STACK_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -17,5 +21,7 @@ unsigned char* map_stacks(uint32_t count) {
 }
 
 void unmap_stacks(unsigned char* stacks, uint32_t count) { munmap(stacks, size_t(count) * STACK_BYTES); }
+
+void forget_frames(unsigned char* stacks, uint32_t count) { allow(stacks, size_t(count) * STACK_BYTES); }
 
 }  // namespace emulated
