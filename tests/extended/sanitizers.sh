@@ -47,8 +47,24 @@ if "$work/wrong" > "$work/report" 2>&1 || ! grep -q heap-buffer-overflow "$work/
     cat "$work/report" >&2
     exit 1
 fi
+# The tests below launch no kernels, and no kernel is compiled for them: that would take longer than they do.
+mkdir -p "$target"
+cat > "$target/no-kernels" <<'SH'
+#!/bin/sh
+for word; do
+    [ "$before" = -o ] && output=$word
+    before=$word
+done
+case " $* " in
+*" -c "* | *" -S "*) exec "$REAL_CXX" -c -x c++ /dev/null -o "$output" ;;
+*) exec "$REAL_CXX" "$@" ;;
+esac
+SH
+chmod +x "$target/no-kernels"
+export REAL_CXX=${CXX:-g++} CXX=$target/no-kernels
 export RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=$asan:detect_stack_use_after_return=1 CARGO_TARGET_DIR=$target/rust CARGO_PROFILE_TEST_OPT_LEVEL=1
 rust() { cargo +nightly test --locked --quiet --target "$host" --package etnas "$@"; }
 rust --lib -- cpu::
-rust --test cpu --test synflow --test golden_cpu
+rust --test cpu --test synflow
+rust --test golden_cpu -- small medium
 minutes
