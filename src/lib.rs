@@ -21,6 +21,7 @@
 //! * [`statistics`]: how well scores order cells, and orders that several scores agree on.
 //! * [`plot`]: pictures of scores, searches and losses.
 //! * [`reproduce`]: the paper's tables and figures, computed again.
+//! * [`serve`]: a resident engine that answers lines of JSON.
 //! * [`report`]: records and their formats. [`cli`]: the command line.
 
 #![deny(missing_docs)]
@@ -46,6 +47,7 @@ pub mod reference;
 pub mod report;
 pub mod reproduce;
 pub mod search;
+pub mod serve;
 pub mod space;
 pub mod statistics;
 pub mod table;

@@ -63,8 +63,9 @@ fn a_text_that_parses_can_be_scored() {
     let ran = runner.run(&text(), |(text, encoding)| {
         let Ok(cell) = Cell::parse(&text, encoding) else { return Ok(()) };
         parsed.set(parsed.get() + 1);
-        let records =
-            engine.score(&[cell], &measures, &()).map_err(|error| TestCaseError::fail(format!("{text:?}: {error}")))?;
+        let records = engine
+            .records(&[cell], &measures, &())
+            .map_err(|error| TestCaseError::fail(format!("{text:?}: {error}")))?;
         prop_assert_eq!(records.len(), 1);
         prop_assert_eq!(records[0].cell, cell);
         for measure in &measures {

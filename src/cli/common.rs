@@ -6,7 +6,7 @@ use crate::input::{Dataset, Source};
 use crate::random::Seeds;
 use crate::report::Format;
 use crate::weights::Init;
-use clap::Args;
+use clap::{Args, Parser};
 use std::path::PathBuf;
 
 /// What decides a score, and where it is computed.
@@ -161,4 +161,28 @@ pub fn images_line(engine: &Engine) -> String {
     };
     let hash: String = text("sha256").chars().take(16).collect();
     format!("{} of {}, {}×{} pixels (SHA-256 {hash}…)", text("count"), text("name"), text("height"), text("width"))
+}
+
+/// Words that say how an engine computes.
+#[derive(Parser)]
+#[command(no_binary_name = true, allow_negative_numbers = true)]
+struct EngineWords {
+    #[command(flatten)]
+    engine: EngineArguments,
+    #[command(flatten)]
+    draws: DrawArguments,
+}
+
+/// The options of an engine from words, as `score` takes them: `["--dataset", "imagenet16-120", "--batch", "64"]`. For programs that embed
+/// the library and are given options as text.
+///
+/// # Errors
+/// The command line's sentence.
+pub fn engine_options(words: &[&str]) -> Result<Options, String> {
+    let EngineWords { engine, draws } = EngineWords::try_parse_from(words).map_err(|usage| {
+        let text = usage.to_string();
+        let sentence = text.lines().next().unwrap_or_default();
+        sentence.strip_prefix("error: ").unwrap_or(sentence).to_string()
+    })?;
+    Ok(Options { repeats: draws.repeats, ..engine.options() })
 }

@@ -21,7 +21,10 @@ mod rank;
 mod reproduce;
 mod score;
 mod search;
+mod serve;
 mod table;
+
+pub use common::engine_options;
 
 use crate::error::{Error, Result};
 use clap::error::ErrorKind;
@@ -57,6 +60,7 @@ enum Command {
     Search(Box<search::SearchArguments>),
     Score(Box<score::ScoreArguments>),
     Merge(merge::MergeArguments),
+    Serve(Box<serve::ServeArguments>),
     Correlate(Box<correlate::CorrelateArguments>),
     Rank(Box<rank::RankArguments>),
     Explain(explain::ExplainArguments),
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Search(arguments) => arguments.ready().and_then(search::SearchJob::run),
         Command::Score(arguments) => arguments.ready().and_then(score::ScoreJob::run),
         Command::Merge(arguments) => arguments.run(),
+        Command::Serve(arguments) => arguments.run(),
         Command::Correlate(arguments) => arguments.ready().and_then(correlate::CorrelateJob::run),
         Command::Rank(arguments) => arguments.ready().and_then(rank::RankJob::run),
         Command::Explain(arguments) => arguments.run(),

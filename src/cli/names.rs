@@ -109,8 +109,7 @@ pub fn log_synflow() -> Names<LogSynflowForm> {
 
 /// How cells may be written.
 pub fn encoding() -> Names<Encoding> {
-    let allowed = vec![("arch", Encoding::Arch), ("ops", Encoding::Ops), ("naslib", Encoding::Naslib)];
-    Names { allowed, read: |name, allowed| find("encoding", name, allowed) }
+    Names { allowed: Encoding::NAMED.to_vec(), read: |name, _| Encoding::from_name(name) }
 }
 
 /// How `convert` may find cells written.

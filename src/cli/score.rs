@@ -110,7 +110,7 @@ impl ScoreArguments {
             ));
         }
         let asked = |m: &Measure| match self.measures.is_empty() {
-            true => !matches!(m, Measure::Synflow | Measure::Utopian),
+            true => Measure::USUAL.contains(m),
             false => self.measures.contains(m),
         };
         let measures: Vec<Measure> = Measure::ALL.into_iter().filter(asked).collect();

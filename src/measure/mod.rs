@@ -44,6 +44,10 @@ impl Measure {
         Measure::Macs,
     ];
 
+    /// Those that are computed where none is named: all but Synflow, and the utopian distance, which compares cells.
+    pub const USUAL: [Measure; 6] =
+        [Measure::Naswot, Measure::LogSynflow, Measure::Degree, Measure::LossSlope, Measure::Params, Measure::Macs];
+
     /// The name on the command line: `log-synflow`.
     pub fn name(self) -> &'static str {
         ["naswot", "log-synflow", "synflow", "degree", "loss-slope", "utopian", "params", "macs"][self as usize]

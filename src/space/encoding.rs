@@ -22,6 +22,25 @@ pub enum Encoding {
     Naslib,
 }
 
+impl Encoding {
+    /// All, with their names on the command line.
+    pub const NAMED: [(&'static str, Encoding); 3] =
+        [("arch", Encoding::Arch), ("ops", Encoding::Ops), ("naslib", Encoding::Naslib)];
+
+    /// The encoding of a name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`].
+    pub fn from_name(name: &str) -> Result<Encoding> {
+        let found = Encoding::NAMED.into_iter().find(|(known, _)| *known == name);
+        found.map(|(_, encoding)| encoding).ok_or_else(|| Error::UnknownName {
+            kind: "encoding",
+            found: name.to_string(),
+            allowed: Encoding::NAMED.map(|(name, _)| name.to_string()).to_vec(),
+        })
+    }
+}
+
 impl Cell {
     /// Reads a cell. White space around it is ignored.
     ///
