@@ -56,7 +56,8 @@ for word; do
     before=$word
 done
 case " $* " in
-*" -c "* | *" -S "*) exec "$REAL_CXX" -c -x c++ /dev/null -o "$output" ;;
+*" -c "*) exec "$REAL_CXX" -c -x c++ /dev/null -o "$output" ;;
+*" -S "*) exec "$REAL_CXX" -S -x c++ /dev/null -o "$output" ;;
 *) exec "$REAL_CXX" "$@" ;;
 esac
 SH
