@@ -22,6 +22,4 @@ unsigned char* map_stacks(uint32_t count) {
 
 void unmap_stacks(unsigned char* stacks, uint32_t count) { munmap(stacks, size_t(count) * STACK_BYTES); }
 
-void forget_frames(unsigned char* stacks, uint32_t count) { allow(stacks, size_t(count) * STACK_BYTES); }
-
 }  // namespace emulated

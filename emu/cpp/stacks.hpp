@@ -96,7 +96,7 @@ constexpr size_t GUARD_BYTES = 4096;
 unsigned char* map_stacks(uint32_t count);
 void unmap_stacks(unsigned char* stacks, uint32_t count);
 // Lets AddressSanitizer forget what lay on stacks whose functions never returned.
-void forget_frames(unsigned char* stacks, uint32_t count);
+inline void forget_frames(unsigned char* stacks, uint32_t count) { allow(stacks, size_t(count) * STACK_BYTES); }
 
 // What calls `entry`, which never returns, on stack `number`. Tops are staggered, else all stacks' live lines would fall on the
 // same sets of the cache.
@@ -108,14 +108,12 @@ inline Resume fresh_stack(unsigned char* stacks, int number, void (*entry)()) {
     top -= 8;
     *reinterpret_cast<void**>(top) = nullptr;
 #endif
-    Resume fresh{};
-    fresh.stack_pointer = top;
-    fresh.instruction = reinterpret_cast<void*>(entry);
 #if defined(__SANITIZE_ADDRESS__)
-    fresh.bottom = stacks + size_t(number) * STACK_BYTES + GUARD_BYTES;
-    fresh.bytes = STACK_BYTES - GUARD_BYTES;
+    const void* bottom = stacks + size_t(number) * STACK_BYTES + GUARD_BYTES;
+    return {top, reinterpret_cast<void*>(entry), nullptr, nullptr, bottom, STACK_BYTES - GUARD_BYTES};
+#else
+    return {top, reinterpret_cast<void*>(entry), nullptr};
 #endif
-    return fresh;
 }
 
 }  // namespace emulated
