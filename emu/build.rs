@@ -13,6 +13,8 @@ use std::{env, fs, thread};
 
 const CAPABILITIES: [u32; 3] = [75, 80, 90];
 const JOBS: usize = 2;
+/// The variable that names sanitizers of g++ for the plain library, as `-fsanitize` takes them: see docs/sanitizers.md.
+const SANITIZE: &str = "EMULATOR_SANITIZE";
 
 /// Which of the two libraries.
 struct Build {
@@ -24,6 +26,8 @@ struct Build {
     kernel_kind: Kind,
     /// Whether a second library is linked: see cpp/share.hpp.
     worker: bool,
+    /// What compiling and linking need for sanitizers.
+    sanitizers: Vec<String>,
 }
 
 /// One source to compile.
@@ -53,19 +57,21 @@ fn main() -> Result<(), String> {
     }
     println!("cargo:rerun-if-changed={}", folder.join("build.rs").display());
     println!("cargo:rerun-if-env-changed=CXX");
+    println!("cargo:rerun-if-env-changed={SANITIZE}");
+    let sanitize = env::var(SANITIZE).unwrap_or_default();
     let compiler = env::var("CXX").unwrap_or_else(|_| "g++".into());
     let include = [format!("-I{}", sources.display()), format!("-I{}", kernels.display())];
     let mut kernel_sources = files(&kernels, "cu");
     kernel_sources.extend(files(&folder.join("test_kernels"), "cu"));
 
     let mut failures = String::new();
-    for build in builds(&compiler)? {
+    for build in builds(&compiler, &sanitize)? {
         let objects = out.join(build.name);
         fs::create_dir_all(&objects).map_err(|e| format!("{}: {e}.", objects.display()))?;
         let mut jobs = VecDeque::new();
         for source in build.folders.iter().flat_map(|folder| files(&sources.join(folder), "cpp")) {
             let object = objects.join(object_name(&source)).with_extension("o");
-            let flags = [&include[..], &build.emulator].concat();
+            let flags = [&include[..], &build.emulator, &build.sanitizers].concat();
             jobs.push_back(Job { source, object, flags, kind: Kind::Emulator });
         }
         for source in &kernel_sources {
@@ -73,7 +79,8 @@ fn main() -> Result<(), String> {
                 let name = format!("{}_{capability}", object_name(source));
                 let wrapper = out.join(format!("{name}.cpp"));
                 write_if_new(&wrapper, &wrap(source))?;
-                let flags = [&include[..], &build.kernels, &[format!("-DCAPABILITY={capability}")]].concat();
+                let capability = [format!("-DCAPABILITY={capability}")];
+                let flags = [&include[..], &build.kernels, &build.sanitizers, &capability].concat();
                 let object = objects.join(format!("{name}.o"));
                 jobs.push_back(Job { source: wrapper, object, flags, kind: build.kernel_kind });
             }
@@ -82,12 +89,13 @@ fn main() -> Result<(), String> {
         failures.push_str(&failed);
         // The first name that cudarc looks for, so that a library which is loaded already is found by it even where a real
         // driver is installed; a second name for folders of LD_LIBRARY_PATH; and a second copy for a second thread.
-        link(&compiler, &compiled, &objects.join("libcuda.so.1"), &["-Wl,-soname,libcuda.so"])?;
+        let named = [&build.sanitizers[..], &["-Wl,-soname,libcuda.so".into()]].concat();
+        link(&compiler, &compiled, &objects.join("libcuda.so.1"), &named)?;
         let other = objects.join("libcuda.so");
         let _ = fs::remove_file(&other);
         symlink("libcuda.so.1", &other).map_err(|e| format!("{}: {e}.", other.display()))?;
         if build.worker {
-            link(&compiler, &compiled, &objects.join("worker.so"), &[])?;
+            link(&compiler, &compiled, &objects.join("worker.so"), &build.sanitizers)?;
         }
     }
     let report = out.join("failures.txt");
@@ -96,6 +104,7 @@ fn main() -> Result<(), String> {
         println!("cargo:warning={line}");
     }
     println!("cargo:rustc-env=EMULATOR_LIBRARIES={}", out.display());
+    println!("cargo:rustc-env=EMULATOR_SANITIZE={sanitize}");
     Ok(())
 }
 
@@ -118,7 +127,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-fn builds(compiler: &str) -> Result<[Build; 2], String> {
+fn builds(compiler: &str, sanitize: &str) -> Result<[Build; 2], String> {
     let common = [
         "-std=c++17",
         "-fPIC",
@@ -147,6 +156,7 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
             kernels: texts(&[&common, &kernel, optimised, &vectors]),
             kernel_kind: Kind::Kernel,
             worker: true,
+            sanitizers: sanitizer_flags(sanitize),
         },
         Build {
             name: "checked",
@@ -155,8 +165,19 @@ fn builds(compiler: &str) -> Result<[Build; 2], String> {
             kernels: texts(&[&common, &kernel, checked, &["-O1", "-fsanitize=thread", "-fdata-sections"]]),
             kernel_kind: Kind::CheckedKernel,
             worker: false,
+            sanitizers: Vec::new(),
         },
     ])
+}
+
+/// Flags for sanitizers that end the process at the first finding; none for none.
+fn sanitizer_flags(sanitize: &str) -> Vec<String> {
+    if sanitize.is_empty() {
+        return Vec::new();
+    }
+    // -O1: reports name the lines of the source. `vptr` needs the type information that kernels are without.
+    let flags = ["-O1", "-fno-sanitize-recover=all", "-fno-sanitize=vptr", "-fno-omit-frame-pointer"];
+    std::iter::once(format!("-fsanitize={sanitize}")).chain(flags.map(String::from)).collect()
 }
 
 /// -mavx2 and what comes with it, if this machine has it.
@@ -286,7 +307,7 @@ fn up_to_date(object: &Path, started: &Path) -> bool {
         })
 }
 
-fn link(compiler: &str, objects: &[PathBuf], library: &Path, flags: &[&str]) -> Result<(), String> {
+fn link(compiler: &str, objects: &[PathBuf], library: &Path, flags: &[String]) -> Result<(), String> {
     let output = Command::new(compiler)
         .args(["-shared", "-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"])
         .args(flags)

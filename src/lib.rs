@@ -25,10 +25,14 @@
 //! * [`report`]: records and their formats. [`cli`]: the command line.
 
 #![deny(missing_docs)]
+// The kernel rooms alone may be unsafe: docs/sanitizers.md.
+#![deny(unsafe_code)]
 
 pub mod backend;
 pub mod cli;
+#[allow(unsafe_code)]
 pub mod cpu;
+#[allow(unsafe_code)]
 pub mod cuda;
 pub mod engine;
 pub mod error;

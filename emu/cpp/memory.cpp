@@ -1,4 +1,5 @@
 #include "memory.hpp"
+#include "sanitizer.hpp"
 #if EMULATOR_CHECKED
 #include "checker/bits.hpp"
 #endif
@@ -25,6 +26,8 @@ uintptr_t allocate(uint32_t card, size_t bytes) {
         return 0;
     }
     std::memset(memory, 0xff, size);
+    forbid(memory, GUARD);
+    forbid(memory + GUARD + bytes, size - GUARD - bytes);
     uintptr_t address = reinterpret_cast<uintptr_t>(memory) + GUARD;
     std::lock_guard<std::mutex> lock(buffers_mutex);
     Buffer& buffer = buffers()[address];

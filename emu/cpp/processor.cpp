@@ -22,9 +22,11 @@ Multiprocessor::Multiprocessor() : threads_(new Thread[MAX_THREADS]()) {
         std::abort();
     }
     shared_ = shared_allocation_ + SHARED_GUARD;
+    forbid(shared_allocation_, SHARED_GUARD);
 }
 
 Multiprocessor::~Multiprocessor() {
+    forget_frames(stacks_, MAX_THREADS);
     unmap_stacks(stacks_, MAX_THREADS);
     std::free(shared_allocation_);
 }
@@ -45,6 +47,8 @@ void Multiprocessor::begin_launch(const Kernel& kernel, void* const* arguments, 
     order_ = order;
     random_ = order.seed;
     shared_bytes_ = shared_bytes;
+    allow(shared_, shared_bytes);
+    forbid(shared_ + shared_bytes, MAX_SHARED + SHARED_GUARD - shared_bytes);
     failed_ = false;
     failure_.clear();
     counts_ = {};
@@ -104,6 +108,7 @@ void Multiprocessor::run_threads() {
         report_deadlock();
     }
     if (failed_) {
+        forget_frames(stacks_, MAX_THREADS);
         for (uint32_t i = 0; i < thread_count_; ++i) {
             threads_[i].copies.clear();
         }
@@ -112,6 +117,7 @@ void Multiprocessor::run_threads() {
 
 // What every fiber runs: threads that end without having waited follow each other on one stack.
 void Multiprocessor::enter() {
+    arrive_fresh();
     Multiprocessor& self = *processor;
     for (;;) {
         Thread& thread = *self.running_;

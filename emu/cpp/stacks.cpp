@@ -3,6 +3,10 @@
 
 namespace emulated {
 
+#if defined(__SANITIZE_ADDRESS__)
+Resume* left;
+#endif
+
 unsigned char* map_stacks(uint32_t count) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* memory = mmap(nullptr, size_t(count) * STACK_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);

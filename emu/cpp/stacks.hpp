@@ -1,5 +1,6 @@
 // Stacks of fibers, and the switch from one to another.
 #pragma once
+#include "sanitizer.hpp"
 #include <cstddef>
 #include <cstdint>
 
@@ -10,12 +11,17 @@ struct Resume {
     void* stack_pointer;
     void* instruction;
     void* frame;
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake_stack;
+    const void* bottom;  // of the stack
+    size_t bytes;
+#endif
 };
 
-// Goes on with `next`; returns when something switches to `saved`. The jump at the end leads to one place for all fibers that
+// The jump at the end leads to one place for all fibers that
 // wait in the same function, which processors predict, unlike a return on another stack.
 #if defined(__x86_64__)
-__attribute__((always_inline)) inline void switch_fibers(Resume* saved, const Resume* next) {
+__attribute__((always_inline)) inline void jump_to_fiber(Resume* saved, const Resume* next) {
     asm volatile("leaq 1f(%%rip), %%rax\n\t"
                  "movq %%rsp, 0(%%rdi)\n\t"
                  "movq %%rax, 8(%%rdi)\n\t"
@@ -31,7 +37,7 @@ __attribute__((always_inline)) inline void switch_fibers(Resume* saved, const Re
                    "xmm14", "xmm15");
 }
 #elif defined(__aarch64__)
-__attribute__((always_inline)) inline void switch_fibers(Resume* saved, const Resume* next) {
+__attribute__((always_inline)) inline void jump_to_fiber(Resume* saved, const Resume* next) {
     register Resume* to asm("x0") = saved;
     register const Resume* from asm("x1") = next;
     asm volatile("adr x2, 1f\n\t"
@@ -54,12 +60,43 @@ __attribute__((always_inline)) inline void switch_fibers(Resume* saved, const Re
 #error "The emulator switches stacks on x86-64 and aarch64; another processor needs its own few lines here."
 #endif
 
-// A stack with its guard page at the low end.
+#if defined(__SANITIZE_ADDRESS__)
+// What the last switch left. Where it went to, AddressSanitizer tells its stack's bounds.
+extern Resume* left;
+inline void arrive(void* fake_stack) { __sanitizer_finish_switch_fiber(fake_stack, &left->bottom, &left->bytes); }
+#endif
+
+// Goes on with `next`; returns when something switches to `saved`.
+__attribute__((always_inline)) inline void switch_fibers(Resume* saved, const Resume* next) {
+#if defined(__SANITIZE_ADDRESS__)
+    left = saved;
+    __sanitizer_start_switch_fiber(&saved->fake_stack, next->bottom, next->bytes);
+#endif
+    jump_to_fiber(saved, next);
+#if defined(__SANITIZE_ADDRESS__)
+    arrive(saved->fake_stack);
+#endif
+}
+
+// First on a fresh stack.
+inline void arrive_fresh() {
+#if defined(__SANITIZE_ADDRESS__)
+    arrive(nullptr);
+#endif
+}
+
+// A stack with its guard page at the low end. AddressSanitizer puts unused bytes between variables.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t STACK_BYTES = 512 * 1024;
+#else
 constexpr size_t STACK_BYTES = 64 * 1024;
+#endif
 constexpr size_t GUARD_BYTES = 4096;
 
 unsigned char* map_stacks(uint32_t count);
 void unmap_stacks(unsigned char* stacks, uint32_t count);
+// Lets AddressSanitizer forget what lay on stacks whose functions never returned.
+inline void forget_frames(unsigned char* stacks, uint32_t count) { allow(stacks, size_t(count) * STACK_BYTES); }
 
 // What calls `entry`, which never returns, on stack `number`. Tops are staggered, else all stacks' live lines would fall on the
 // same sets of the cache.
@@ -71,7 +108,12 @@ inline Resume fresh_stack(unsigned char* stacks, int number, void (*entry)()) {
     top -= 8;
     *reinterpret_cast<void**>(top) = nullptr;
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+    const void* bottom = stacks + size_t(number) * STACK_BYTES + GUARD_BYTES;
+    return {top, reinterpret_cast<void*>(entry), nullptr, nullptr, bottom, STACK_BYTES - GUARD_BYTES};
+#else
     return {top, reinterpret_cast<void*>(entry), nullptr};
+#endif
 }
 
 }  // namespace emulated

@@ -1,5 +1,6 @@
 #include "traps.hpp"
 #include "processor.hpp"
+#include "sanitizer.hpp"
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -30,6 +31,7 @@ static void handle(int signal, siginfo_t* info, void* context) {
     if (processor && processor->in_kernel() && pthread_equal(pthread_self(), kernel_thread)) {
         auto& machine = static_cast<ucontext_t*>(context)->uc_mcontext;
         trapped_address = info->si_addr;
+        allow(spare_stack, sizeof spare_stack);  // fail_launch never returned from the trap before
         uintptr_t stack = reinterpret_cast<uintptr_t>(spare_stack + sizeof spare_stack - 64);
 #if defined(__x86_64__)
         trapped_instruction = reinterpret_cast<void*>(machine.gregs[REG_RIP]);

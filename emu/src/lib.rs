@@ -4,6 +4,8 @@
 //! and one that checks every access for races, bounds and uninitialised memory. [`Card`] launches single kernels. [`activate`] makes
 //! the emulator stand in for NVIDIA's driver, so that a program which loads kernels through cudarc runs on emulated cards.
 
+#![deny(missing_docs)]
+
 mod card;
 pub mod faults;
 mod library;

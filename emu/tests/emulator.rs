@@ -126,8 +126,12 @@ fn traps_fail_the_launch() {
             let arguments = [Argument::new(from.address()), Argument::new(to.address())];
             let report = card.launch("test_nowhere", [3, 1, 1], [32, 1, 1], 0, &arguments).unwrap_err();
             assert!(report.starts_with("out of bounds") && report.contains(&place), "{report}");
-            let report = card.launch("test_overflow", [3, 1, 1], [32, 1, 1], 0, &arguments).unwrap_err();
-            assert!(report.starts_with("out of bounds"), "{report}");
+            let overflow = card.launch("test_overflow", [3, 1, 1], [32, 1, 1], 0, &arguments);
+            // A sanitizer's stacks are larger.
+            if build == Build::Checked || env!("EMULATOR_SANITIZE").is_empty() {
+                let report = overflow.unwrap_err();
+                assert!(report.starts_with("out of bounds"), "{report}");
+            }
         }
         // The card goes on.
         run(&card, "test_shared_written_right", &card.upload(&[1.0f32; 256]), &card.poisoned(128), 2).unwrap();

@@ -62,6 +62,7 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
     let c = scale.len();
     for (out, raw) in out.chunks_exact_mut(c).zip(raw.chunks_exact(c)) {
         for ((out, raw), scale) in blocks_mut(out).iter_mut().zip(blocks(raw)).zip(blocks(scale)) {
+            // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
             each::<V, 2>(out, [raw, scale], |out, [raw, scale]| unsafe { out.add(raw.mul(scale)) });
         }
     }
@@ -70,6 +71,7 @@ fn add_scaled_body<V: Vector>(out: &mut [f32], raw: &[f32], scale: &[f32]) {
 #[inline(always)]
 fn add_body<V: Vector>(out: &mut [f32], other: &[f32]) {
     for (out, other) in blocks_mut(out).iter_mut().zip(blocks(other)) {
+        // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
         each::<V, 1>(out, [other], |out, [other]| unsafe { out.add(other) });
     }
 }
@@ -112,6 +114,7 @@ fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut
     let c = value.len() / (h * w);
     for (to, from) in inner_rows(padded, size, c).zip(value.chunks_exact(w * c)) {
         for (to, from) in blocks_mut(to).iter_mut().zip(blocks(from)) {
+            // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
             each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
         }
     }
@@ -120,6 +123,7 @@ fn relu_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &mut
 #[inline(always)]
 fn relu_body<V: Vector>(value: &[f32], out: &mut [f32]) {
     for (to, from) in blocks_mut(out).iter_mut().zip(blocks(value)) {
+        // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
         each::<V, 1>(to, [from], |_, [from]| unsafe { from.relu() });
     }
 }
@@ -127,6 +131,7 @@ fn relu_body<V: Vector>(value: &[f32], out: &mut [f32]) {
 #[inline(always)]
 fn relu_in_place_body<V: Vector>(value: &mut [f32]) {
     for block in blocks_mut(value) {
+        // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
         each::<V, 0>(block, [], |x, []| unsafe { x.relu() });
     }
 }
@@ -140,6 +145,7 @@ fn average_padded_body<V: Vector>(value: &[f32], size: (usize, usize), padded: &
             let at = |dy: usize, dx: usize| blocks(&value[((2 * y + dy) * w + 2 * x + dx) * c..][..c]);
             let (p, q, r, s) = (at(0, 0), at(0, 1), at(1, 0), at(1, 1));
             for (b, to) in blocks_mut(to).iter_mut().enumerate() {
+                // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
                 each::<V, 4>(to, [&p[b], &q[b], &r[b], &s[b]], |_, [p, q, r, s]| unsafe {
                     p.add(q).add(r.add(s)).mul(V::splat(0.25))
                 });
@@ -156,6 +162,7 @@ fn add_average_adjoint_body<V: Vector>(out: &mut [f32], d: &[f32], size: (usize,
         for (x, out) in out.chunks_exact_mut(c).enumerate() {
             let from = &d[(y / 2 * (w / 2) + x / 2) * c..][..c];
             for (out, from) in blocks_mut(out).iter_mut().zip(blocks(from)) {
+                // SAFETY: compiled for V's instruction set, as all bodies of `kernels!`.
                 each::<V, 1>(out, [from], |out, [from]| unsafe { out.add(from.mul(V::splat(0.25))) });
             }
         }

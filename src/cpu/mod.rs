@@ -70,15 +70,15 @@ impl Cpu {
         Cpu::with_isa(Isa::detect())
     }
 
-    /// With a given instruction set, one of [`Isa::available`].
+    /// With a given instruction set, or the best of this processor where it lacks that one.
     pub fn with_isa(isa: Isa) -> Cpu {
         Cpu::with(isa, Convolution::default())
     }
 
-    /// With a given instruction set, one of [`Isa::available`], and a given way to convolve.
+    /// With a given instruction set, as [`Cpu::with_isa`], and a given way to convolve.
     pub fn with(isa: Isa, convolution: Convolution) -> Cpu {
         Cpu {
-            isa,
+            isa: isa.or_best(),
             convolution,
             banks: Banks::default(),
             naswot: Pool::default(),

@@ -106,8 +106,7 @@ fn tile(isa: Isa, rows: [&[u64]; TILE], others: [&[u64]; TILE]) -> Tile {
     assert!(rows.iter().chain(&others).all(|row| row.len() == rows[0].len()));
     match isa {
         Isa::Portable => rows.map(|row| others.map(|other| portable(row, other))),
-        // SAFETY: `Isa` values other than Portable come from `Isa::available`, which asked the processor; the slices have
-        // the same length.
+        // SAFETY: `Isa::or_best`, which asked the processor, let this set in; the slices have the same length.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { x86::tile_avx2(rows, others) },
         // SAFETY: as above.
@@ -224,6 +223,9 @@ mod x86 {
     }
 
     /// (carry, sum) of three bits at every place.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn add(a: __m256i, b: __m256i, c: __m256i) -> (__m256i, __m256i) {
@@ -233,6 +235,9 @@ mod x86 {
     }
 
     /// The bits set in each word: a table of half bytes, then sums of eight bytes.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn count(vector: __m256i) -> __m256i {

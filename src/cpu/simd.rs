@@ -52,6 +52,19 @@ impl Isa {
         sets
     }
 
+    /// This set, or the best that this processor has where it lacks this one: whoever takes a set from a caller goes through
+    /// here, so that the kernels never meet an instruction that is not there.
+    pub(crate) fn or_best(self) -> Isa {
+        self.or_best_of(&Isa::available())
+    }
+
+    fn or_best_of(self, available: &[Isa]) -> Isa {
+        match available.last() {
+            Some(best) if !available.contains(&self) => *best,
+            _ => self,
+        }
+    }
+
     /// A name for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -82,6 +95,7 @@ const ROOT_HALF: i32 = 0x3f35_04f3;
 ///
 /// # Safety
 /// The operations need the instruction set of their type; loads and stores need `LANES` valid elements.
+#[allow(clippy::missing_safety_doc)] // Said once, above.
 pub unsafe trait Vector: Copy {
     /// Elements.
     const LANES: usize;
@@ -386,11 +400,15 @@ macro_rules! kernels {
     ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $body:ident;)*) => {$(
         $(#[$doc])*
         $vis fn $name(isa: $crate::cpu::simd::Isa, $($arg: $type),*) $(-> $out)? {
+            /// # Safety
+            /// The processor must have AVX2, FMA and POPCNT.
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,popcnt")]
             fn avx2($($arg: $type),*) $(-> $out)? {
                 $body::<$crate::cpu::simd::Wide256>($($arg),*)
             }
+            /// # Safety
+            /// The processor must have the parts of AVX-512 below.
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,popcnt")]
             fn avx512($($arg: $type),*) $(-> $out)? {
@@ -398,7 +416,7 @@ macro_rules! kernels {
             }
             match isa {
                 $crate::cpu::simd::Isa::Portable => $body::<$crate::cpu::simd::Plain>($($arg),*),
-                // SAFETY: `Isa` values other than Portable come from `Isa::available`, which asked the processor.
+                // SAFETY: `Isa::or_best`, which asked the processor, let this set in.
                 #[cfg(target_arch = "x86_64")]
                 $crate::cpu::simd::Isa::Avx2 => unsafe { avx2($($arg),*) },
                 // SAFETY: as above.
@@ -409,3 +427,19 @@ macro_rules! kernels {
     )*};
 }
 pub(crate) use kernels;
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+
+    #[test]
+    fn a_set_that_the_processor_lacks_gives_way() {
+        let all = Isa::available();
+        for (last, &best) in all.iter().enumerate() {
+            for (i, &isa) in all.iter().enumerate() {
+                assert_eq!(isa.or_best_of(&all[..=last]), if i <= last { isa } else { best });
+            }
+        }
+        assert!(all.iter().all(|isa| isa.or_best() == *isa));
+    }
+}

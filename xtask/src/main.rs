@@ -1,9 +1,12 @@
 //! The project's build commands: `cargo xtask`.
 
+#![deny(unsafe_code)]
+
 mod kernels;
 mod lint;
 mod manifest;
 #[allow(dead_code)] // What only a user's machine needs of it.
+#[allow(unsafe_code)] // Calls the compiler's library.
 #[path = "../../src/cuda/images/nvrtc.rs"]
 mod nvrtc;
 mod parallel;

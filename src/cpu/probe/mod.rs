@@ -23,7 +23,7 @@ pub struct Kernel {
 impl Kernel {
     /// Runs the kernel once, on this thread.
     pub fn run(&mut self, isa: Isa) {
-        (self.fast)(isa);
+        (self.fast)(isa.or_best());
     }
 
     /// Runs the plain version once: f64, as [`crate::reference`] does it, on the threads of the rayon pool.

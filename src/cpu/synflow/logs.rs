@@ -131,6 +131,9 @@ unsafe fn add_far<V: Vector, const Q: usize, const N: usize>(
 ///
 /// # Safety
 /// As [`add`].
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 unsafe fn all_large<V: Vector, const Q: usize, const N: usize>(
     scale: &Scale,
@@ -158,12 +161,19 @@ unsafe fn all_large<V: Vector, const Q: usize, const N: usize>(
     large
 }
 
+/// |x|.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 unsafe fn abs<V: Vector>(x: V) -> V {
     x.max(V::splat(0.0).sub(x))
 }
 
 /// ln x of positive normal numbers, to 6e-8 of it.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 unsafe fn ln<V: Vector>(x: V) -> V {
     let (m, e) = x.split();
@@ -177,6 +187,9 @@ unsafe fn ln<V: Vector>(x: V) -> V {
 }
 
 /// ln(x·2^exponent) of positive normal numbers, to 2e-7, where it is large.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 unsafe fn ln_large<V: Vector>(x: V, exponent: f32) -> V {
     let (m, e) = x.split();
@@ -210,6 +223,8 @@ mod tests {
         }
     }
 
+    /// # Safety
+    /// Q vectors of V must be one block, and this compiled for V's instruction set.
     #[inline(always)]
     unsafe fn blocks<V: Vector, const Q: usize>(sums: &mut Sums, scale: &Scale, g: &[f32; 48], w: &[f32; 48]) {
         let mut gradients = [[V::splat(0.0); Q]; 3];

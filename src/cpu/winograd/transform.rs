@@ -18,6 +18,9 @@ pub const POSITIONS: usize = SIDE * SIDE;
 pub const OUT: usize = 4;
 
 /// Bᵀd: six inputs in a row.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn input<V: Vector>(d: [V; SIDE]) -> [V; SIDE] {
     let c = |x: f32| V::splat(x);
@@ -36,6 +39,9 @@ pub unsafe fn input<V: Vector>(d: [V; SIDE]) -> [V; SIDE] {
 }
 
 /// Aᵀm: six products to four outputs.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn output<V: Vector>(m: [V; SIDE]) -> [V; OUT] {
     let c = |x: f32| V::splat(x);
@@ -51,6 +57,9 @@ pub unsafe fn output<V: Vector>(m: [V; SIDE]) -> [V; OUT] {
 }
 
 /// Gg: three weights in a row.
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn kernel<V: Vector>(g: [V; 3]) -> [V; SIDE] {
     let c = |x: f32| V::splat(x);
@@ -68,6 +77,9 @@ pub unsafe fn kernel<V: Vector>(g: [V; 3]) -> [V; SIDE] {
 }
 
 /// A d: four gradients by outputs to six positions, the adjoint of [`output`].
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn gradient<V: Vector>(d: [V; OUT]) -> [V; SIDE] {
     let c = |x: f32| V::splat(x);
@@ -86,6 +98,9 @@ pub unsafe fn gradient<V: Vector>(d: [V; OUT]) -> [V; SIDE] {
 }
 
 /// B m: six positions to the gradients by six inputs, the adjoint of [`input`].
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn input_gradient<V: Vector>(m: [V; SIDE]) -> [V; SIDE] {
     let c = |x: f32| V::splat(x);
@@ -102,6 +117,9 @@ pub unsafe fn input_gradient<V: Vector>(m: [V; SIDE]) -> [V; SIDE] {
 }
 
 /// Gᵀ w: six positions to the gradients by three weights, the adjoint of [`kernel`].
+///
+/// # Safety
+/// Must be compiled for V's instruction set.
 #[inline(always)]
 pub unsafe fn kernel_gradient<V: Vector>(w: [V; SIDE]) -> [V; 3] {
     let c = |x: f32| V::splat(x);
