@@ -1,0 +1,164 @@
+"""Tasks over long-lived Ray actors, of which any may die."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ray
+
+from ._errors import DeviceError
+
+#: Results that wait for an earlier one, for each task that can be under way: what a slow worker may hold up.
+_AHEAD = 4
+
+
+class Done(NamedTuple):
+    """A finished task."""
+
+    number: int
+    worker: dict[str, Any]
+    result: Any
+
+
+class _Ticket(NamedTuple):
+    place: int
+    #: None: the worker tells of itself.
+    task: int | None
+
+
+class Pool:
+    """Workers, one for each of ``places``, which are options of Ray for its actor. One that dies is replaced, and what it had in hand is
+    done again by whoever is free; results that it might still send are never looked at, so that none comes twice.
+
+    ``actor`` needs a method ``about``, which gives a dictionary; ``admit`` is told of it before the worker gets a task, and may raise.
+    """
+
+    def __init__(
+        self,
+        actor: type,
+        arguments: Sequence[Any],
+        places: Sequence[Mapping[str, Any]],
+        *,
+        in_flight: int,
+        losses: int,
+        admit: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._class = ray.remote(actor)
+        # Put once: images and weights may be large.
+        self._arguments = [ray.put(argument) for argument in arguments]
+        self._places = places
+        self._in_flight, self._losses, self._admit = in_flight, losses, admit
+        self._handles: dict[int, Any] = {}
+        self._tickets: dict[Any, _Ticket] = {}
+        self._failed_starts = 0
+        #: All workers that ever joined, the latest of each place last.
+        self.joined: list[dict[str, Any]] = []
+        #: Workers that died.
+        self.lost = 0
+        self._current: dict[int, dict[str, Any]] = {}
+        for place in range(len(places)):
+            self._start(place)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles.values():
+            ray.kill(handle, no_restart=True)
+
+    def first(self) -> dict[str, Any]:
+        """What the worker that joins first tells of itself."""
+        while not self.joined:
+            self._turn({}, [], {})
+        return self.joined[0]
+
+    def map(self, method: str, tasks: Sequence[tuple[Any, ...]]) -> Iterator[Done]:
+        """The results of all tasks, in their order. A task is the arguments of a method."""
+        waiting = list(range(len(tasks)))
+        heapq.heapify(waiting)
+        results: dict[int, Done] = {}
+        losses: dict[int, int] = {}
+        ahead = _AHEAD * self._in_flight * len(self._places)
+        for number in range(len(tasks)):
+            while number not in results:
+                while waiting and waiting[0] < number + ahead and (place := self._free()) is not None:
+                    task = heapq.heappop(waiting)
+                    reference = getattr(self._handles[place], method).remote(*tasks[task])
+                    self._tickets[reference] = _Ticket(place, task)
+                self._turn(results, waiting, losses)
+            yield results.pop(number)
+
+    def _start(self, place: int) -> None:
+        options = {"max_restarts": 0, **self._places[place]}
+        self._handles[place] = self._class.options(**options).remote(*self._arguments)
+        self._tickets[self._handles[place].about.remote()] = _Ticket(place, None)
+
+    def _free(self) -> int | None:
+        """The worker with the least in hand, if one can take more."""
+        loads = dict.fromkeys(self._current, 0)
+        for ticket in self._tickets.values():
+            if ticket.place in loads:
+                loads[ticket.place] += 1
+        place = min(loads, key=loads.__getitem__, default=None)
+        return None if place is None or loads[place] >= self._in_flight else place
+
+    def _turn(self, results: dict[int, Done], waiting: list[int], losses: dict[int, int]) -> None:
+        """Waits for something to happen."""
+        ready, _ = ray.wait(list(self._tickets), num_returns=1)
+        for reference in ready:
+            ticket = self._tickets[reference]
+            try:
+                value = ray.get(reference)
+            except ray.exceptions.RayActorError as death:
+                self._replace(ticket, death, waiting, losses)
+                continue
+            except ray.exceptions.RayTaskError as failure:
+                # The worker's own sentence, without the way that it came.
+                raise getattr(failure, "cause", failure) from None
+            del self._tickets[reference]
+            if ticket.task is not None:
+                results[ticket.task] = Done(ticket.task, self._current[ticket.place], value)
+                continue
+            self._admit(value)
+            self._failed_starts = 0
+            self._current[ticket.place] = value
+            self.joined.append(value)
+
+    def _replace(self, ticket: _Ticket, death: Exception, waiting: list[int], losses: dict[int, int]) -> None:
+        place = ticket.place
+        self.lost += 1
+        mine = [reference for reference, held in self._tickets.items() if held.place == place]
+        tasks = sorted(task for reference in mine if (task := self._tickets.pop(reference).task) is not None)
+        for task in tasks:
+            heapq.heappush(waiting, task)
+        if tasks:
+            # Tasks of a worker are done in their order: it died over the first.
+            losses[tasks[0]] = losses.get(tasks[0], 0) + 1
+        else:
+            self._failed_starts += 1
+        if self._failed_starts > self._losses or any(count > self._losses for count in losses.values()):
+            what = f"task {tasks[0]}" if tasks else "starting"
+            raise DeviceError(
+                f"Workers on the cluster: expected one that survives {what}, found {self._losses + 1} that died of it "
+                f"({str(death).strip().splitlines()[0]}). Look into Ray's logs of the workers."
+            ) from death
+        self._current.pop(place, None)
+        # It may be alive behind a broken connection; nobody listens to it any more.
+        ray.kill(self._handles[place], no_restart=True)
+        self._start(place)
+
+
+def places(workers: int | Sequence[Mapping[str, Any]] | None, threads: int | None, cards: bool) -> list[dict[str, Any]]:
+    """Options of Ray for each worker: those given, or as many alike as the cluster has cards, or groups of ``threads`` cores."""
+    if workers is not None and not isinstance(workers, int):
+        return [dict(options) for options in workers]
+    resources = ray.cluster_resources()
+    count = int(resources.get("GPU", 0)) if cards else 0
+    if count:
+        options = {"num_gpus": 1, "num_cpus": threads or 1}
+    else:
+        options = {"num_cpus": threads or 1}
+        count = max(1, int(resources.get("CPU", 1)) // (threads or 1))
+    return [dict(options) for _ in range(count if workers is None else workers)]
