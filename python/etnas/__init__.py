@@ -4,7 +4,7 @@
 >>> engine = etnas.Engine(batch=8)
 >>> scores = engine.score([1462, 9930], measures=["log_synflow", "degree"])
 >>> scores["degree"].tolist()
-[1.0, 6.0]
+[6.0, 7.0]
 
 Cells are indices or strings, measures have the names or the keys of the command line, and every number is the command line's to the last bit.
 What is wrong is told in the same sentences, as an :class:`Error`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ class Accuracies:
         """Mean test accuracies after 200 epochs in %; NaN where not known."""
         return self._native.lookup(cells, dataset, encoding)
 
-    def rank(self, cell: int | str, dataset: str = "cifar10") -> int | None:
+    def rank(self, cell: SupportsIndex | str, dataset: str = "cifar10") -> int | None:
         """A cell's rank by test accuracy, 1 is the best; None unless the accuracy of every cell is known."""
         (index,) = _etnas.indices(cell, "arch")
         found = self._native.rank(index, dataset)
@@ -51,7 +51,7 @@ class Accuracies:
         return Accuracies, (self._table,)
 
 
-def accuracy(cell: int | str, dataset: str = "cifar10", table: str | os.PathLike[str] | None = None) -> float | None:
+def accuracy(cell: SupportsIndex | str, dataset: str = "cifar10", table: str | os.PathLike[str] | None = None) -> float | None:
     """The mean test accuracy of a cell after 200 epochs in %; None where it is not known. Reads the table at each call: make
     :class:`Accuracies` for many."""
     index = _etnas.indices(cell, "arch")

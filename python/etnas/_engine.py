@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Union
+from typing import Any, SupportsIndex, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from . import _arguments, _etnas
 from ._measures import Measure, described
 
 #: A cell's index, its string, or (in the encodings ``ops`` and ``naslib``) six ids; or many of them.
-Cells = Union[int, str, Iterable[Any]]
+Cells = Union[SupportsIndex, str, Iterable[Any]]
 #: Arrays of equal length by key.
 Scores = dict[str, npt.NDArray[Any]]
 

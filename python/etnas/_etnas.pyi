@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["Accuracies", "Engine", "__version__", "convert", "indices", "measures", "search"]
+
 __version__: str
 
+@final
 class Engine:
     def __new__(cls, arguments: list[str], images: Any, weights: Any) -> Engine: ...
     def again(self) -> Engine: ...
@@ -29,6 +32,7 @@ class Engine:
     def images(self) -> npt.NDArray[Any] | None: ...
     def weights(self) -> bytes | None: ...
 
+@final
 class Accuracies:
     def __new__(cls, table: str | os.PathLike[str] | None) -> Accuracies: ...
     def source(self) -> str: ...

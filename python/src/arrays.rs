@@ -54,9 +54,10 @@ fn first<T: Element + Copy, U>(
     let [count, colours, height, width] = shape;
     let count = count.min(most);
     let values = count * colours * height * width;
+    // A slice of an array in column-major order is there too, but not in the order that is wanted.
     let values = match array.as_slice() {
-        Ok(slice) => slice.iter().take(values).map(|value| convert(*value)).collect(),
-        Err(_) => array.as_array().iter().take(values).map(|value| convert(*value)).collect(),
+        Ok(slice) if array.is_c_contiguous() => slice.iter().take(values).map(|value| convert(*value)).collect(),
+        _ => array.as_array().iter().take(values).map(|value| convert(*value)).collect(),
     };
     Ok((values, [count, colours, height, width]))
 }

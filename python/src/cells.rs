@@ -1,6 +1,6 @@
 //! Cells of Python programs: whole numbers, strings, six ids; one of them or many.
 
-use crate::errors::raised;
+use crate::errors::{guarded, raised};
 use etnas::cli::embedded;
 use etnas::space::{Cell, Encoding};
 use etnas::Error;
@@ -10,6 +10,10 @@ use pyo3::types::{PyBool, PyInt, PyString};
 
 /// The cells given, in their order. One alone is a list of one.
 pub fn cells(given: &Bound<'_, PyAny>, encoding: &str) -> PyResult<Vec<Cell>> {
+    guarded(given.py(), || read(given, encoding))
+}
+
+fn read(given: &Bound<'_, PyAny>, encoding: &str) -> PyResult<Vec<Cell>> {
     let py = given.py();
     let encoding = embedded::encoding(encoding).map_err(|error| raised(py, &error))?;
     if is_one(given) {
@@ -33,7 +37,7 @@ fn is_whole(given: &Bound<'_, PyAny>) -> bool {
 }
 
 fn cell(item: &Bound<'_, PyAny>, encoding: Encoding) -> PyResult<Cell> {
-    let read = if let Ok(text) = item.cast::<PyString>() {
+    let found = if let Ok(text) = item.cast::<PyString>() {
         Cell::parse(&text.to_string_lossy(), encoding)
     } else if is_whole(item) && encoding == Encoding::Arch {
         match item.extract::<i64>() {
@@ -47,7 +51,7 @@ fn cell(item: &Bound<'_, PyAny>, encoding: Encoding) -> PyResult<Cell> {
     } else {
         return Err(wrong(item));
     };
-    read.map_err(|error| raised(item.py(), &error))
+    found.map_err(|error| raised(item.py(), &error))
 }
 
 fn wrong(item: &Bound<'_, PyAny>) -> PyErr {

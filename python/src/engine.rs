@@ -2,7 +2,7 @@
 
 use crate::arrays;
 use crate::cells::cells;
-use crate::errors::raised;
+use crate::errors::{guarded, raised};
 use crate::work::{detached, Flags, Listener};
 use etnas::cli::embedded;
 use etnas::engine::{Columns, Options};
@@ -63,6 +63,31 @@ impl Engine {
         }
         Ok(Columns::of(&records))
     }
+
+    /// A list or an array for each key of a record, in their order.
+    fn record<'py>(
+        &self,
+        py: Python<'py>,
+        cells: &[Cell],
+        measures: &[Measure],
+        columns: &Columns,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let record = PyDict::new(py);
+        let index: Vec<i64> = cells.iter().map(|cell| cell.index() as i64).collect();
+        record.set_item("index", PyArray1::from_vec(py, index))?;
+        record.set_item("arch", cells.iter().map(Cell::to_string).collect::<Vec<_>>())?;
+        record.set_item("status", columns.status.iter().map(|status| status.name()).collect::<Vec<_>>())?;
+        for &measure in measures {
+            let column = columns.column(measure);
+            record.set_item(measure.key(), PyArray1::from_slice(py, columns.values(measure)))?;
+            if self.0.options().repeats > 1 && report::draws(measure) {
+                // Where no cell has a value there is no deviation either.
+                let std = column.and_then(|column| column.std.clone()).unwrap_or_else(|| vec![f64::NAN; cells.len()]);
+                record.set_item(format!("{}_std", measure.key()), PyArray1::from_vec(py, std))?;
+            }
+        }
+        Ok(record)
+    }
 }
 
 #[pymethods]
@@ -74,7 +99,7 @@ impl Engine {
         images: Option<&Bound<'_, PyAny>>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Engine> {
-        let options = options(&arguments, images, weights)?.map_err(|error| raised(py, &error))?;
+        let options = guarded(py, || options(&arguments, images, weights)?.map_err(|error| raised(py, &error)))?;
         Engine::of(py, options)
     }
 
@@ -97,21 +122,7 @@ impl Engine {
         let listener = progress.map(|callback| Listener { callback, cells: cells.len() });
         let listening = listener.is_some();
         let columns = detached(py, listener.as_ref(), |flags| self.columns(&cells, &measures, listening, flags))?;
-        let record = PyDict::new(py);
-        let index: Vec<i64> = cells.iter().map(|cell| cell.index() as i64).collect();
-        record.set_item("index", PyArray1::from_vec(py, index))?;
-        record.set_item("arch", cells.iter().map(Cell::to_string).collect::<Vec<_>>())?;
-        record.set_item("status", columns.status.iter().map(|status| status.name()).collect::<Vec<_>>())?;
-        for measure in measures {
-            let column = columns.column(measure);
-            record.set_item(measure.key(), PyArray1::from_slice(py, columns.values(measure)))?;
-            if self.0.options().repeats > 1 && report::draws(measure) {
-                // Where no cell has a value there is no deviation either.
-                let std = column.and_then(|column| column.std.clone()).unwrap_or_else(|| vec![f64::NAN; cells.len()]);
-                record.set_item(format!("{}_std", measure.key()), PyArray1::from_vec(py, std))?;
-            }
-        }
-        Ok(record)
+        guarded(py, || self.record(py, &cells, &measures, &columns))
     }
 
     /// Refuses measures that cannot be streamed.

@@ -5,6 +5,11 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use std::io::ErrorKind;
 
+/// What `work` gives; a panic in it becomes an InternalError.
+pub fn guarded<T>(py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    Error::catch(|| Ok(work())).unwrap_or_else(|error| Err(raised(py, &error)))
+}
+
 /// The exception of an error: a class of `etnas._errors`, with the sentence that the command line says.
 pub fn raised(py: Python<'_>, error: &Error) -> PyErr {
     let name = match error {
