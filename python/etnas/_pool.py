@@ -22,6 +22,14 @@ class Done(NamedTuple):
     result: Any
 
 
+class _Deadly(Exception):
+    """As many workers died of a task (None: of starting) as are allowed to, and one more."""
+
+    def __init__(self, task: int | None, death: str) -> None:
+        super().__init__(task, death)
+        self.task, self.death = task, death
+
+
 class _Ticket(NamedTuple):
     place: int
     #: None: the worker tells of itself.
@@ -58,6 +66,8 @@ class Pool:
         #: Workers that died.
         self.lost = 0
         self._current: dict[int, dict[str, Any]] = {}
+        #: Workers over a task that a worker died with: it is done alone, so that it is known what they die of.
+        self._alone: set[int] = set()
         for place in range(len(places)):
             self._start(place)
 
@@ -71,11 +81,14 @@ class Pool:
     def first(self) -> dict[str, Any]:
         """What the worker that joins first tells of itself."""
         while not self.joined:
-            self._turn({}, [], {})
+            try:
+                self._turn({}, [], {})
+            except _Deadly as deadly:
+                raise self._told(deadly, "its start") from None
         return self.joined[0]
 
-    def map(self, method: str, tasks: Sequence[tuple[Any, ...]]) -> Iterator[Done]:
-        """The results of all tasks, in their order. A task is the arguments of a method."""
+    def map(self, method: str, tasks: Sequence[tuple[Any, ...]], name: Callable[[int], str]) -> Iterator[Done]:
+        """The results of all tasks, in their order. A task is the arguments of a method; ``name`` is what people call it."""
         waiting = list(range(len(tasks)))
         heapq.heapify(waiting)
         results: dict[int, Done] = {}
@@ -83,26 +96,40 @@ class Pool:
         ahead = _AHEAD * self._in_flight * len(self._places)
         for number in range(len(tasks)):
             while number not in results:
-                while waiting and waiting[0] < number + ahead and (place := self._free()) is not None:
+                while waiting and waiting[0] < number + ahead:
+                    alone = waiting[0] in losses
+                    if (place := self._free(1 if alone else self._in_flight)) is None:
+                        break
                     task = heapq.heappop(waiting)
+                    if alone:
+                        self._alone.add(place)
                     reference = getattr(self._handles[place], method).remote(*tasks[task])
                     self._tickets[reference] = _Ticket(place, task)
-                self._turn(results, waiting, losses)
+                try:
+                    self._turn(results, waiting, losses)
+                except _Deadly as deadly:
+                    raise self._told(deadly, "its start" if deadly.task is None else name(deadly.task)) from None
             yield results.pop(number)
+
+    def _told(self, deadly: _Deadly, what: str) -> DeviceError:
+        return DeviceError(
+            f"Workers on the cluster: expected one that survives {what}, found {self._losses + 1} that died of it ({deadly.death}). "
+            "Look into Ray's logs of the workers."
+        )
 
     def _start(self, place: int) -> None:
         options = {"max_restarts": 0, **self._places[place]}
         self._handles[place] = self._class.options(**options).remote(*self._arguments)
         self._tickets[self._handles[place].about.remote()] = _Ticket(place, None)
 
-    def _free(self) -> int | None:
-        """The worker with the least in hand, if one can take more."""
-        loads = dict.fromkeys(self._current, 0)
+    def _free(self, most: int) -> int | None:
+        """The worker with the least in hand, if one has less than ``most``."""
+        loads = {place: 0 for place in self._current if place not in self._alone}
         for ticket in self._tickets.values():
             if ticket.place in loads:
                 loads[ticket.place] += 1
         place = min(loads, key=loads.__getitem__, default=None)
-        return None if place is None or loads[place] >= self._in_flight else place
+        return None if place is None or loads[place] >= most else place
 
     def _turn(self, results: dict[int, Done], waiting: list[int], losses: dict[int, int]) -> None:
         """Waits for something to happen."""
@@ -111,13 +138,15 @@ class Pool:
             ticket = self._tickets[reference]
             try:
                 value = ray.get(reference)
-            except ray.exceptions.RayActorError as death:
+            except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError) as death:
+                # Or what it sent went down with its machine.
                 self._replace(ticket, death, waiting, losses)
                 continue
             except ray.exceptions.RayTaskError as failure:
                 # The worker's own sentence, without the way that it came.
                 raise getattr(failure, "cause", failure) from None
             del self._tickets[reference]
+            self._alone.discard(ticket.place)
             if ticket.task is not None:
                 results[ticket.task] = Done(ticket.task, self._current[ticket.place], value)
                 continue
@@ -133,17 +162,14 @@ class Pool:
         tasks = sorted(task for reference in mine if (task := self._tickets.pop(reference).task) is not None)
         for task in tasks:
             heapq.heappush(waiting, task)
-        if tasks:
-            # Tasks of a worker are done in their order: it died over the first.
-            losses[tasks[0]] = losses.get(tasks[0], 0) + 1
-        else:
+            # Which of them it died of shows when they are done again, each alone.
+            losses[task] = losses.get(task, 0) + 1
+        if not tasks:
             self._failed_starts += 1
-        if self._failed_starts > self._losses or any(count > self._losses for count in losses.values()):
-            what = f"task {tasks[0]}" if tasks else "starting"
-            raise DeviceError(
-                f"Workers on the cluster: expected one that survives {what}, found {self._losses + 1} that died of it "
-                f"({str(death).strip().splitlines()[0]}). Look into Ray's logs of the workers."
-            ) from death
+        deadly = next((task for task in tasks if losses[task] > self._losses), None)
+        if deadly is not None or self._failed_starts > self._losses:
+            raise _Deadly(deadly, str(death).strip().splitlines()[0])
+        self._alone.discard(place)
         self._current.pop(place, None)
         # It may be alive behind a broken connection; nobody listens to it any more.
         ray.kill(self._handles[place], no_restart=True)

@@ -229,7 +229,7 @@ def sweep(
             batches = [indices[start : start + size] for start in range(resumed, len(indices), size)]
             count = resumed
             try:
-                for done in pool.map("score", [(batch, asked) for batch in batches]):
+                for done in pool.map("score", [(batch, asked) for batch in batches], lambda number: _named(batches[number])):
                     theirs = done.worker["configuration"]
                     configuration = _mixed([configuration, theirs]) if count else theirs
                     file.append(done.result, metadata(configuration, None, False))
@@ -250,6 +250,11 @@ def sweep(
         return Swept(os.fspath(out), count, resumed, lost, final, told["workers"])
     finally:
         file.close()
+
+
+def _named(batch: Sequence[int]) -> str:
+    """A batch, for people."""
+    return f"cell {batch[0]}" if len(batch) == 1 else f"the {len(batch)} cells from {batch[0]} to {batch[-1]}"
 
 
 def _asked_keys(asked: list[str] | None, described: Mapping[str, Any]) -> list[str]:
@@ -308,7 +313,7 @@ def search_runs(
     configurations: list[dict[str, Any]] = []
     where = places(workers, threads, options.get("device") not in ("cpu",))
     with Pool(_Worker, [of_engine], where, in_flight=in_flight, losses=losses, admit=alike.admit) as pool:
-        for done in pool.map("search", tasks):
+        for done in pool.map("search", tasks, lambda number: f"the runs from {starts[number]} on"):
             found, meta = done.result
             merged.extend(found)
             if done.number == 0:
