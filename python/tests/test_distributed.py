@@ -179,9 +179,19 @@ def test_refusals_have_their_sentence_and_leave_nothing(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("weights_per_run", [False, True])
-def test_runs_of_a_search_are_those_of_one_machine(rng: np.random.Generator, weights_per_run: bool) -> None:
-    options: dict[str, Any] = {"batch": 4, "population": 5, "sample": 2, "cycles": 9, "seed": int(rng.integers(2**32)), "threads": 1}
+@pytest.mark.parametrize(
+    ("method", "weights_per_run", "sizes"),
+    [
+        ("et-nas", False, {"population": 3, "sample": 2, "cycles": 4}),
+        ("rea-naswot", True, {"population": 4, "sample": 2, "evaluations": 10}),
+    ],
+)
+def test_runs_of_a_search_are_those_of_one_machine(
+    rng: np.random.Generator, method: str, weights_per_run: bool, sizes: dict[str, int]
+) -> None:
+    options: dict[str, Any] = {
+        "method": method, "weights_per_run": weights_per_run, **sizes, "batch": 2, "seed": int(rng.integers(2**32)), "threads": 1
+    }
     killed: list[int] = []
 
     def kill(_: int, __: int) -> None:
@@ -189,14 +199,14 @@ def test_runs_of_a_search_are_those_of_one_machine(rng: np.random.Generator, wei
             killed.append(workers()[0])
             os.kill(killed[0], signal.SIGKILL)
 
-    spread = distributed.search_runs(runs=5, runs_at_a_time=2, weights_per_run=weights_per_run, workers=2, progress=kill, **options)
-    alone = etnas.search(runs=5, weights_per_run=weights_per_run, **options)
+    spread = distributed.search_runs(runs=5, runs_at_a_time=2, workers=2, progress=kill, **options)
+    alone = etnas.search(runs=5, **options)
     for run in [*spread, *alone]:
         del run["seconds"]
     assert list(spread) == list(alone) and killed
     assert (spread.meta, spread.mean, spread.std, spread.n) == (alone.meta, alone.mean, alone.std, alone.n)
     assert len({run["arch"] for run in alone}) > 1
     # Any part of them, as an array of jobs takes it.
-    (third,) = etnas.search(runs=1, first_run=2, weights_per_run=weights_per_run, **options)
+    (third,) = etnas.search(runs=1, first_run=2, **options)
     del third["seconds"]
     assert third == alone[2]
