@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import heapq
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import ray
 
 from ._errors import DeviceError
 
 #: Results that wait for an earlier one, for each task that can be under way: what a slow worker may hold up.
 _AHEAD = 4
+
+
+def library() -> Any:
+    """Ray, which only this part of etnas needs, and only when it is used."""
+    try:
+        return importlib.import_module("ray")
+    except ImportError as missing:
+        raise ImportError("Work on a cluster needs Ray: `pip install etnas[ray]`.") from missing
 
 
 class Done(NamedTuple):
@@ -53,9 +60,10 @@ class Pool:
         losses: int,
         admit: Callable[[dict[str, Any]], None],
     ) -> None:
-        self._class = ray.remote(actor)
+        self._ray = library()
+        self._class = self._ray.remote(actor)
         # Put once: images and weights may be large.
-        self._arguments = [ray.put(argument) for argument in arguments]
+        self._arguments = [self._ray.put(argument) for argument in arguments]
         self._places = places
         self._in_flight, self._losses, self._admit = in_flight, losses, admit
         self._handles: dict[int, Any] = {}
@@ -76,7 +84,7 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         for handle in self._handles.values():
-            ray.kill(handle, no_restart=True)
+            self._ray.kill(handle, no_restart=True)
 
     def first(self) -> dict[str, Any]:
         """What the worker that joins first tells of itself."""
@@ -133,16 +141,17 @@ class Pool:
 
     def _turn(self, results: dict[int, Done], waiting: list[int], losses: dict[int, int]) -> None:
         """Waits for something to happen."""
-        ready, _ = ray.wait(list(self._tickets), num_returns=1)
+        errors = self._ray.exceptions
+        ready, _ = self._ray.wait(list(self._tickets), num_returns=1)
         for reference in ready:
             ticket = self._tickets[reference]
             try:
-                value = ray.get(reference)
-            except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.NodeDiedError) as death:
-                # Or what it sent went down with its machine.
+                value = self._ray.get(reference)
+            except (errors.RayActorError, errors.ObjectLostError, errors.NodeDiedError) as death:
+                # Dead, or what it sent went down with its machine.
                 self._replace(ticket, death, waiting, losses)
                 continue
-            except ray.exceptions.RayTaskError as failure:
+            except errors.RayTaskError as failure:
                 # The worker's own sentence, without the way that it came.
                 raise getattr(failure, "cause", failure) from None
             del self._tickets[reference]
@@ -172,7 +181,7 @@ class Pool:
         self._alone.discard(place)
         self._current.pop(place, None)
         # It may be alive behind a broken connection; nobody listens to it any more.
-        ray.kill(self._handles[place], no_restart=True)
+        self._ray.kill(self._handles[place], no_restart=True)
         self._start(place)
 
 
@@ -180,7 +189,7 @@ def places(workers: int | Sequence[Mapping[str, Any]] | None, threads: int | Non
     """Options of Ray for each worker: those given, or as many alike as the cluster has cards, or groups of ``threads`` cores."""
     if workers is not None and not isinstance(workers, int):
         return [dict(options) for options in workers]
-    resources = ray.cluster_resources()
+    resources = library().cluster_resources()
     count = int(resources.get("GPU", 0)) if cards else 0
     if count:
         options = {"num_gpus": 1, "num_cpus": threads or 1}

@@ -63,12 +63,13 @@ class SweepFile:
     def keep(self, known: dict[str, Any], ours: dict[str, Any], indices: Sequence[int]) -> int:
         """Keeps the whole records that the file begins with, which must be those of these cells made alike, and tells how many they are.
         Backends and kernel sets that are told together in ours (``cpu + cuda``) may be one of them in the file."""
-        known = json.loads(json.dumps(known))
-        for place in ("backend", "kernel_set"):
-            configuration = known.get("configuration")
-            there = configuration.get(place) if isinstance(configuration, dict) else None
-            if isinstance(there, str) and set(there.split(" + ")) < set(ours["configuration"][place].split(" + ")):
-                configuration[place] = ours["configuration"][place]
+        if isinstance(known.get("configuration"), dict):
+            configuration: dict[str, Any] = dict(known["configuration"])
+            for place in ("backend", "kernel_set"):
+                there, here = configuration.get(place), ours["configuration"][place]
+                if isinstance(there, str) and set(there.split(" + ")) < set(here.split(" + ")):
+                    configuration[place] = here
+            known = {**known, "configuration": configuration}
         if differ := _records.difference(ours, known, _MAY_GROW):
             name, here, there = differ
             raise OptionsError(

@@ -24,15 +24,9 @@ from . import _etnas, _records
 from ._arguments import names
 from ._engine import Cells, Engine
 from ._errors import OptionsError
+from ._pool import Pool, library, places
 from ._search import Runs, search
 from ._sweep_file import SweepFile
-
-try:
-    import ray
-
-    from ._pool import Pool, places
-except ImportError as missing:
-    raise ImportError("etnas.distributed needs Ray: `pip install etnas[ray]`.") from missing
 
 __all__ = ["Swept", "search_runs", "sweep"]
 
@@ -81,7 +75,7 @@ class _Worker:
             "version": _etnas.__version__,
             "configuration": self.engine.configuration,
             "cells_at_a_time": self.engine._native.cells_at_a_time(),
-            "node": ray.get_runtime_context().get_node_id(),
+            "node": library().get_runtime_context().get_node_id(),
             "host": platform.node(),
             "pid": os.getpid(),
         }
@@ -244,10 +238,10 @@ def sweep(
             lost = pool.lost
         final = metadata(configuration, count, True)
         file.finish(final)
-        told = {"lost": lost, "workers": list(taken.values())}
+        parts = list(taken.values())
         with open(f"{os.fspath(out)}.workers.json", "w", encoding="utf-8", newline="\n") as beside:
-            beside.write(_records.pretty(told))
-        return Swept(os.fspath(out), count, resumed, lost, final, told["workers"])
+            beside.write(_records.pretty({"lost": lost, "workers": parts}))
+        return Swept(os.fspath(out), count, resumed, lost, final, parts)
     finally:
         file.close()
 
