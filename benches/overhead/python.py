@@ -1,6 +1,6 @@
 """What a call from Python costs beside the kernels: the median of many, in ms.
 
-    pip install ./python && python benches/overhead/python.py [--rounds N]
+    pip install ./python && python benches/overhead/python.py [--rounds N] [--rust PROGRAM]
 
 One cell at a time. A remembered score costs no kernel, so that all of its time is overhead: of the call, the thread it works on, and the arrays.
 LogSynflow that is computed each time is set against the same loop in Rust (examples/06_overhead.rs), which cargo builds.
@@ -33,8 +33,9 @@ def median(rounds: int, work) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=1000)
-    rounds = arguments.parse_args().rounds
-    root = Path(__file__).resolve().parents[2]
+    arguments.add_argument("--rust", help="examples/06_overhead as it was built; else cargo builds it")
+    given = arguments.parse_args()
+    rounds, root = given.rounds, Path(__file__).resolve().parents[2]
 
     engine = etnas.Engine(device="cpu")
     engine.score(9930, ["naswot", "log_synflow"])
@@ -44,8 +45,8 @@ def main() -> None:
         engine.forget()
         engine.score(9930, "log_synflow")
 
-    command = ["cargo", "run", "--release", "--quiet", "--example", "06_overhead", "--", str(rounds)]
-    rust = float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)
+    program = [given.rust] if given.rust else ["cargo", "run", "--release", "--quiet", "--example", "06_overhead", "--"]
+    rust = float(subprocess.run([*program, str(rounds)], cwd=root, check=True, capture_output=True, text=True).stdout)
     python = median(rounds, computed)
 
     images = np.random.default_rng().standard_normal((128, 3, 32, 32)).astype(np.float32)
