@@ -17,7 +17,9 @@ from conftest import distinct
 import etnas
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `pip install etnas[ray]`")
-psutil = pytest.importorskip("psutil", reason="psutil is not installed: python/tests/requirements-ray.txt has it")
+pytest.importorskip("psutil", reason="psutil is not installed: python/tests/requirements-ray.txt has it")
+from processes import running  # noqa: E402
+
 from etnas import distributed  # noqa: E402
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,23 +29,9 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Ray's workers are polite to the rest of the machine (nice 15), which a busy one makes them pay for.
     os.environ["RAY_worker_niceness"] = "0"
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
-
-
-def workers() -> list[int]:
-    """The processes of this cluster's actors."""
-    processes = psutil.Process().children(recursive=True)
-    return [process.pid for process in processes if "ray::_Worker" in cmdline(process)]
-
-
-def cmdline(process: Any) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def by_program(program: Program, out: Path, cells: list[int], *options: object) -> bytes:
@@ -65,7 +53,7 @@ def test_a_sweep_has_the_programs_bytes_though_workers_are_killed(
     def kill(count: int, of: int) -> None:
         assert of == 40
         if count >= 6 * (1 + 2 * len(killed)) and len(killed) < 2:
-            (pid, *_) = workers()
+            (pid, *_) = running("ray::_Worker")
             killed.append(pid)
             os.kill(pid, signal.SIGKILL)
 
@@ -196,7 +184,7 @@ def test_runs_of_a_search_are_those_of_one_machine(
 
     def kill(_: int, __: int) -> None:
         if not killed:
-            killed.append(workers()[0])
+            killed.append(running("ray::_Worker")[0])
             os.kill(killed[0], signal.SIGKILL)
 
     spread = distributed.search_runs(runs=5, runs_at_a_time=2, workers=2, progress=kill, **options)

@@ -13,7 +13,9 @@ import pytest
 from conftest import distinct
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `pip install etnas[ray]`")
-psutil = pytest.importorskip("psutil", reason="psutil is not installed: python/tests/requirements-ray.txt has it")
+pytest.importorskip("psutil", reason="psutil is not installed: python/tests/requirements-ray.txt has it")
+from processes import running  # noqa: E402
+
 from etnas import distributed  # noqa: E402
 
 
@@ -33,8 +35,7 @@ def test_the_loss_of_a_machine_costs_no_record(
 
         def lose(count: int, _: int) -> None:
             # Both machines are at work: a process bears the name of the method that it runs.
-            names = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
-            if not lost and sum("ray::_Worker.score" in name for name in names) == 2:
+            if not lost and len(running("ray::_Worker.score")) == 2:
                 lost.append(count)
                 cluster.remove_node(second, allow_graceful=False)
 
