@@ -30,6 +30,7 @@ def search(
     *,
     engine: Engine | None = None,
     runs: int = 1,
+    first_run: int | None = None,
     weights_per_run: bool = False,
     scores: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
     table: str | os.PathLike[str] | None = None,
@@ -104,6 +105,7 @@ def search(
         {
             "method": method,
             "runs": runs,
+            "first_run": first_run,
             "weights_per_run": weights_per_run,
             "table": table,
             "search_seed": search_seed,

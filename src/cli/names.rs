@@ -211,6 +211,12 @@ pub fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number of at least 1".to_string())
 }
 
+/// The number of a run.
+pub fn run(text: &str) -> Result<usize, String> {
+    let most = 1_000_000_000;
+    text.parse().ok().filter(|n| *n <= most).ok_or_else(|| format!("expected a whole number from 0 to {most}"))
+}
+
 /// A number.
 pub fn number(text: &str) -> Result<f64, String> {
     text.parse().map_err(|_| "expected a number".to_string())

@@ -88,6 +88,11 @@ pub struct SearchArguments {
     /// Independent runs, each with its own random decisions
     #[arg(long, value_name = "R", value_parser = names::count, default_value_t = 1)]
     runs: usize,
+    /// Number of the first run, counted from 0: runs F to F + R − 1 are those that a search of that many runs has [default: 0]
+    ///
+    /// So several processes can share the runs of one search.
+    #[arg(long, value_name = "F", value_parser = names::run, default_value_t = 0, hide_default_value = true)]
+    first_run: usize,
     /// Each run draws its own weights; else all runs share them
     #[arg(long)]
     weights_per_run: bool,
@@ -147,6 +152,7 @@ impl SearchArguments {
             set,
             validated_on,
             runs: self.runs,
+            first_run: self.first_run,
             weights_per_run: self.weights_per_run,
             options,
             accuracies,
@@ -341,6 +347,7 @@ pub struct SearchJob {
     set: Option<ScoreSet>,
     validated_on: Option<Dataset>,
     runs: usize,
+    first_run: usize,
     weights_per_run: bool,
     options: Options,
     accuracies: Accuracies,
@@ -439,6 +446,7 @@ impl SearchJob {
             method: &self.method,
             validated_on: self.validated_on,
             runs: self.runs,
+            first_run: self.first_run,
             weights_per_run: self.weights_per_run,
             accuracies: &self.accuracies,
         }
@@ -462,14 +470,15 @@ impl SearchJob {
             (None, None) => return Err(Error::Internal("a search has neither an engine nor score files".to_string())),
         };
         let mut runs = Vec::with_capacity(self.runs);
-        for number in 0..self.runs {
+        for place in 0..self.runs {
+            let number = self.first_run + place;
             let weight_seed = if self.weights_per_run { seeds.repeat(number).weight } else { seeds.weight };
             let steps = self.steps();
             let mut watched = Watched {
                 scores: shared.as_mut(),
                 progress,
-                run: if self.runs > 1 { format!("run {} of {}: ", number + 1, self.runs) } else { String::new() },
-                start: number.saturating_mul(steps),
+                run: if self.runs > 1 { format!("run {} of {}: ", place + 1, self.runs) } else { String::new() },
+                start: place.saturating_mul(steps),
                 steps,
                 length: self.runs.saturating_mul(steps),
                 done: 0,
@@ -488,7 +497,7 @@ impl SearchJob {
                 Err(Error::Interrupted) => return Ok((runs, true)),
                 Err(error) => return Err(error),
             }
-            if watch.cancelled() && number + 1 < self.runs {
+            if watch.cancelled() && place + 1 < self.runs {
                 return Ok((runs, true));
             }
         }

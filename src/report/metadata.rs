@@ -48,6 +48,8 @@ pub struct SearchSetting<'a> {
     pub validated_on: Option<Dataset>,
     /// Runs asked for.
     pub runs: usize,
+    /// Number of the first of them.
+    pub first_run: usize,
     /// Each run draws its own weights.
     pub weights_per_run: bool,
     /// Where test accuracies are looked up afterwards.
@@ -122,6 +124,10 @@ fn search_value(setting: &SearchSetting, dataset: Dataset) -> Value {
     }
     if let Some(object) = value.as_object_mut() {
         object.insert("runs".to_string(), Value::from(setting.runs));
+        // Only a part of a search begins elsewhere.
+        if setting.first_run > 0 {
+            object.insert("first_run".to_string(), Value::from(setting.first_run));
+        }
         object.insert("weights_per_run".to_string(), Value::from(setting.weights_per_run));
     }
     value
