@@ -17,8 +17,8 @@ What may differ (the limits are stated before anything is computed; a larger dif
 * the ONNX model, which computes in f32: 1e-4 of the largest logit.
 * LossSlope: the task is chaotic in f32, so the f64 losses are what proves it. PyTorch itself gives other slopes when the images stand in
   reverse order, which changes the order of sums and nothing else: the median difference of the program from PyTorch must be at most twice
-  that of PyTorch from itself. Another draw of weights and noise moves a slope by 0.03: the largest difference must be at most three times
-  that, and the order of the cells be kept, Kendall's tau 0.95.
+  that of PyTorch from itself, and Kendall's tau of the program with PyTorch at most 0.02 below that of PyTorch with itself, over the cells
+  that PyTorch trains twice. Another draw of weights and noise moves a slope by 0.03: the largest difference must be at most three times that.
 """
 
 import argparse
@@ -71,10 +71,9 @@ class Comparison:
 
 
 def kendall(a, b):
-    """Kendall's tau-a; no ties are expected among slopes."""
-    n = len(a)
+    """Kendall's tau-b: cells that differ only where no signal passes have equal slopes."""
     signs = [numpy.sign(numpy.subtract.outer(numpy.array(v), numpy.array(v))) for v in (a, b)]
-    return float((signs[0] * signs[1]).sum() / (n * (n - 1)))
+    return float((signs[0] * signs[1]).sum() / numpy.sqrt((signs[0] ** 2).sum() * (signs[1] ** 2).sum()))
 
 
 def main():
@@ -86,7 +85,7 @@ def main():
     parser.add_argument("--batch", type=int, default=8, help="images")
     parser.add_argument("--models", type=int, default=20, help="cells whose ONNX model and f64 logits are compared")
     parser.add_argument("--trained", type=int, default=3, help="cells whose f64 losses are compared, which takes longest")
-    parser.add_argument("--twice", type=int, default=40, help="cells that PyTorch trains twice, to see how far it is from itself")
+    parser.add_argument("--twice", type=int, default=100, help="cells that PyTorch trains twice, to see how far it is from itself")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     parser.add_argument("-o", "--output", help="also write the table to this file")
     args = parser.parse_args()
@@ -128,8 +127,9 @@ def main():
     apart = statistics.median(abs(a - b) for a, b in zip(ours, theirs))
     itself = statistics.median(abs(a - b) for _, a, b in slopes if a is not None and b is not None)
     order = [("loss_slope, median", f"{apart:.2e}", f"{2 * itself:.1e}", apart <= 2 * itself)]
-    tau = kendall(ours, theirs)
-    order.append(("loss_slope, Kendall's tau", f"{tau:.4f}", "≥ 0.95", tau >= 0.95))
+    trained = list(zip(*[three for three in slopes if None not in three]))
+    tau, least = kendall(trained[0], trained[1]), kendall(trained[1], trained[2]) - 0.02
+    order.append(("loss_slope, Kendall's tau", f"{tau:.4f}", f"≥ {least:.4f}", tau >= least))
     good = all(holds for *_, holds in order) and all(row.holds() for row in table.values())
     singular = sum(r["naswot"] is None for r in records)
     lines = [
