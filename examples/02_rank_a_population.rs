@@ -23,7 +23,7 @@ fn main() -> etnas::Result<()> {
     let accuracies = Accuracies::builtin();
     for &i in order.iter().take(5) {
         let known = accuracies.lookup(&cells[i], engine.options().dataset);
-        let accuracy = known.map_or("not built in".to_string(), |accuracy| format!("{accuracy:.2} %"));
+        let accuracy = known.map_or("no accuracy built in".to_string(), |accuracy| format!("{accuracy:.2} %"));
         println!("{:.4}  {}  {accuracy}", distances[i], cells[i]);
     }
     Ok(())
