@@ -137,7 +137,7 @@ def main():
     order = [
         ("loss_slope, median", f"{apart:.2e}", f"{moved / 10:.1e}", apart <= moved / 10),
         ("loss_slope, Kendall's tau", f"{tau:.4f}", f"> {least:.4f}", tau > least),
-        ("  PyTorch with itself", f"{kendall(*zip(*itself)):.4f}", f"told: median {statistics.median(abs(a - b) for a, b in itself):.1e}", True),
+        (f"  PyTorch with itself, {len(itself)}", f"{kendall(*zip(*itself)):.4f}", f"told: median {statistics.median(abs(a - b) for a, b in itself):.1e}", True),
     ]
     good = all(holds for *_, holds in order) and all(row.holds() for row in table.values())
     singular = sum(r["naswot"] is None for r in records)
