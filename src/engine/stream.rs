@@ -20,7 +20,7 @@ pub struct Stream<'a> {
 }
 
 impl Engine {
-    /// Scores cells chunk by chunk. Memory does not grow with their number, but for 24 bytes for each score that the engine remembers.
+    /// Scores cells chunk by chunk. Memory does not grow with their number, but for a few dozen bytes for each score that the engine remembers.
     /// `watch` advances once for each cell, draw and network pass that is computed, and may cancel.
     ///
     /// ```
