@@ -149,6 +149,7 @@ def main():
     parser.add_argument("--binary", default=str(ROOT / "target/release/etnas-fast"), help="the program etnas-fast")
     parser.add_argument("--seconds", type=float, default=450.0, help="the limit of time")
     parser.add_argument("--small", action="store_true", help="small images and few cells, for an emulated card")
+    parser.add_argument("--steps", help="only these, with commas between [default: all]")
     options = parser.parse_args()
     watch = Stopwatch(options.seconds)
     if not Path(options.binary).is_file():
@@ -174,8 +175,11 @@ def main():
         "searches": lambda: {"left out": "emulated"} if small else searches(program, 30),
         "pytorch": lambda: pytorch(options.binary, watch, small),
     }
-    for name, step in steps.items():
-        start = time.perf_counter()
+    chosen = options.steps.split(",") if options.steps else list(steps)
+    if unknown := [name for name in chosen if name not in steps]:
+        sys.exit(f"There is no step {unknown[0]}: expected {', '.join(steps)}.")
+    for name in chosen:
+        step, start = steps[name], time.perf_counter()
         try:
             report["steps"][name] = step()
         except (RuntimeError, OSError, ValueError, KeyError) as error:
