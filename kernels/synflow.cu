@@ -58,17 +58,22 @@ DEVICE Window window_of(int kind, int row, int n) {
 KERNEL(256) synflow_mix(const SynflowMixJob* jobs, const SynflowTerm* terms, int height, int width, int channels) {
     constexpr int QUADS = 4;
     __shared__ SynflowTerm own[MOST_TERMS];
+    __shared__ SynflowState states[MOST_TERMS];
     __shared__ float scales[MOST_TERMS];
     __shared__ float largest[THREADS / 32];
     const SynflowMixJob job = jobs[blockIdx.y];
     int thread = threadIdx.x, quads = channels / 4, total = height * width * quads;
-    if (thread < job.count) own[thread] = terms[job.first + thread];
+    if (thread < job.count) {
+        const SynflowTerm term = terms[job.first + thread];
+        own[thread] = term;
+        states[thread] = *in_global(term.state);
+    }
     __syncthreads();
     if (thread == 0) {
         int exponent = 0;
         bool any = false;
         for (int t = 0; t < job.count; ++t) {
-            const SynflowState& state = *in_global(own[t].state);
+            const SynflowState& state = states[t];
             if (state.largest == 0) continue;
             int weight = state.exponent + own[t].shift + magnitude(state.largest);
             exponent = any ? max(exponent, weight) : weight;
@@ -76,7 +81,7 @@ KERNEL(256) synflow_mix(const SynflowMixJob* jobs, const SynflowTerm* terms, int
         }
         // A map of zeros adds nothing, whatever its exponent.
         for (int t = 0; t < job.count; ++t) {
-            const SynflowState& state = *in_global(own[t].state);
+            const SynflowState& state = states[t];
             scales[t] = state.largest == 0 ? 0 : power_of_two(state.exponent + own[t].shift - exponent);
         }
         if (blockIdx.x == 0) in_global(job.state)->exponent = exponent;

@@ -6,7 +6,7 @@
 // images: a strip's taps share columns of the source, so that each is read once for up to K pixels.
 // Grid: x = part of `strips_per_part` strips, of images · height · ceil(width / 4) in all; y = job; z =
 // (inputs/16) · (outputs/16), the 16 inputs (slow) and 16 outputs (fast) whose weights a block sums. Block: 256 threads with f32, 128 with tf32x3; a warp has
-// an eighth or a quarter of the part's strips. No lane idles where strips_per_part is a multiple of 32 and width one of 4.
+// an eighth or a quarter of the strips that the part has. No lane idles where these are multiples of 32 and the width one of 4.
 //
 // A warp's sums, 9 · 16 · 16, are in registers, and what it multiplies comes from the first cache: 64 bytes a load, 4.5 loads of
 // x and one of g for the 72 multiply-adds of a lane and pixel.
@@ -180,8 +180,9 @@ DEVICE void gradient(const WeightGradientJob& job, const ConvShape& shape, int s
     int input_group = blockIdx.z / (shape.outputs / 16), output_group = blockIdx.z % (shape.outputs / 16);
     int strips = shape.images * shape.height * ((shape.width + RUN - 1) / RUN);
     constexpr int WARPS = Product::WARPS;
-    int share = (strips_per_part + WARPS - 1) / WARPS, part_begin = int(blockIdx.x) * strips_per_part;
-    int part_end = min(part_begin + strips_per_part, strips);
+    int part_begin = int(blockIdx.x) * strips_per_part, part_end = min(part_begin + strips_per_part, strips);
+    // Whole products; a map of few strips keeps all warps busy.
+    int share = (part_end - part_begin + WARPS * Product::STRIPS - 1) / (WARPS * Product::STRIPS) * Product::STRIPS;
     int begin = part_begin + warp * share, end = min(begin + share, part_end);
     const float* x = job.x + input_group * 16;
     const float* g = job.g + output_group * 16;

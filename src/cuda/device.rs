@@ -7,7 +7,8 @@ use super::work::{Least, Work};
 use crate::error::{Error, Result};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PushKernelArg,
 };
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
@@ -67,6 +68,9 @@ impl Drop for Memory {
         self.slice.context().bind_to_thread().ok();
     }
 }
+
+/// Launches that were recorded; must live until they have ended.
+pub struct Recording(CudaGraph);
 
 /// Why a piece of memory was not to be had.
 pub enum Refusal {
@@ -237,25 +241,21 @@ impl Device {
         self.function(kernel).map(|_| ())
     }
 
-    /// Does `work`, which gives launches to the stream and nothing else: recorded as a graph and started once, or launch by launch where
-    /// the driver does not record. Returns when all is done.
-    pub fn record_and_run(&self, work: impl Fn() -> Result<()>) -> Result<()> {
-        if self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).is_ok() {
-            let recorded = work();
-            let graph =
-                self.stream.end_capture(CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH);
-            if let (Ok(()), Ok(Some(graph))) = (recorded, graph) {
-                graph.launch().map_err(|e| self.failed("starting a graph", &e))?;
-                return self.finish();
-            }
+    /// Records `work`, which gives launches to the stream and nothing else, without running it. The stream may be busy. `None` where the
+    /// driver does not record.
+    pub fn record(&self, work: impl FnOnce() -> Result<()>) -> Option<Recording> {
+        self.stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).ok()?;
+        let recorded = work();
+        let graph = self.stream.end_capture(CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH);
+        match (recorded, graph) {
+            (Ok(()), Ok(Some(graph))) => Some(Recording(graph)),
+            _ => None,
         }
-        work()?;
-        self.finish()
     }
 
-    /// Waits for all work.
-    pub fn finish(&self) -> Result<()> {
-        self.stream.synchronize().map_err(|e| self.failed("waiting for the card", &e))
+    /// Gives what was recorded to the stream.
+    pub fn replay(&self, recording: &Recording) -> Result<()> {
+        recording.0.launch().map_err(|e| self.failed("starting a graph", &e))
     }
 
     fn function(&self, kernel: &str) -> Result<CudaFunction> {

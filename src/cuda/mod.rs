@@ -35,6 +35,7 @@ use bank::Bank;
 use chunk::Arena;
 use device::{Device, Memory};
 use naswot::{Surroundings, Wanted};
+use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 use synflow::Outside;
 use train::{Kind, Task};
@@ -70,8 +71,8 @@ impl Precision {
 /// How many sets of weights are kept on the card: up to 20 MB each.
 const BANKS: usize = 4;
 
-/// Cells asked for at a time: enough to fill the card, few enough to be told of progress.
-const CELLS_AT_A_TIME: usize = 512;
+/// Cells asked for at a time: several chunks, so that the host can work beside the card, few enough to be told of progress.
+const CELLS_AT_A_TIME: usize = 4 * chunk::MOST;
 
 /// The backend for a card. Calls from several threads wait for each other.
 pub struct Cuda {
@@ -202,7 +203,7 @@ impl Cuda {
         }
         let skeleton = weights.skeleton();
         let plan = |cell: &Cell| Plan::new(cell, skeleton, Purpose::Codes, weights.shifts());
-        let plans: Vec<Plan> = cells.iter().map(plan).collect();
+        let plans: Vec<Plan> = cells.par_iter().map(plan).collect();
         let bits: Vec<u64> = cells.iter().map(|cell| skeleton.code_bits(cell)).collect();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.begin(Use::Naswot);
@@ -338,7 +339,7 @@ impl Backend for Cuda {
         watch: &dyn Watch,
     ) -> Result<Vec<Vec<f64>>> {
         let plan = |cell: &Cell| Plan::new(cell, weights.skeleton(), Purpose::Stages, false);
-        let plans: Vec<Plan> = cells.iter().map(plan).collect();
+        let plans: Vec<Plan> = cells.par_iter().map(plan).collect();
         self.training(weights, task, &plans, |around, arena| train::losses(around, arena, &plans, watch))
     }
 }

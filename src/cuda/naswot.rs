@@ -4,19 +4,20 @@
 //! code is written for each cell. A cell's codes lie `[image][words]`: its values behind each other, then the head.
 
 use super::bank::Bank;
-use super::chunk::{chunks, Arena, MOST};
+use super::chunk::{self, chunks, Arena, MOST};
 use super::codes;
 use super::device::{aligned, Device, Memory};
 use super::forward::{is_read, CellAddresses, Traveller, Way};
 use super::jobs::{CodeJob, DeterminantJob, MapJob, MatrixJob, MomentsJob, NodeJob, Segment, Term as TermJob};
 use super::launches::{map_sums, node, norm_moments};
 use super::layout::{map_bytes, padded, parts, CellLayout, ConvParts, Keep, Phase, Turns};
-use super::program::Program;
+use super::program::{PlacedProgram, Program};
 use super::Precision;
 use crate::backend::{Hamming, HammingKernel, Watch};
 use crate::error::{Error, Result};
 use crate::plan::{Place, Plan, Shape, Source};
 use crate::weights::{NormSlot, Slot};
+use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
 /// Words that the code of one image's map takes: four for each 128 numbers.
@@ -164,52 +165,80 @@ pub fn kernels(
     watch: &dyn Watch,
 ) -> Result<Vec<HammingKernel>> {
     let (device, images, weights) = (around.device, around.images, around.bank.weights());
-    let mut cells: Vec<Cell> = plans.iter().map(|plan| Cell::new(plan, weights, images)).collect();
+    let mut cells: Vec<Cell> = plans.par_iter().map(|plan| Cell::new(plan, weights, images)).collect();
     let stride = cells.iter().map(|cell| cell.codes).max().unwrap_or(0);
     let parts = codes::code_parts(device, images, plans.len());
     cells.iter_mut().for_each(|cell| cell.place(images, stride, parts));
-    let mut results = Vec::with_capacity(plans.len());
     let common = Common::new(plans, images);
     let sizes: Vec<usize> = cells.iter().map(|cell| cell.bytes).collect();
-    chunks(device, arena, common.bytes, &sizes, |range, memory, begins| {
-        if watch.cancelled() {
+    let bytes = common.bytes;
+    let results = Vec::with_capacity(plans.len());
+    let mut passes = Passes { around, plans, cells, bits, wanted, watch, common, stride, parts, results };
+    chunks(device, arena, bytes, &sizes, &mut passes)?;
+    Ok(passes.results)
+}
+
+/// All cells, and what is known of them so far.
+struct Passes<'a> {
+    around: &'a Surroundings<'a>,
+    plans: &'a [Plan],
+    cells: Vec<Cell>,
+    bits: &'a [u64],
+    wanted: Wanted,
+    watch: &'a dyn Watch,
+    common: Common,
+    stride: usize,
+    parts: usize,
+    results: Vec<HammingKernel>,
+}
+
+impl chunk::Work for Passes<'_> {
+    type Ready = PlacedProgram;
+
+    fn lay_out(&mut self, chunk: &chunk::Chunk) -> Result<PlacedProgram> {
+        if self.watch.cancelled() {
             return Err(Error::Interrupted);
         }
-        let base = memory.address();
-        let chunk = Chunk {
-            around,
-            common: &common,
-            plans: &plans[range.clone()],
-            cells: &cells[range.clone()],
-            bits: &bits[range.clone()],
-            base,
-            begins: begins.iter().map(|begin| base + *begin as u64).collect(),
-            stride,
-            parts,
+        let range = chunk.range.clone();
+        let cells = Chunk {
+            around: self.around,
+            common: &self.common,
+            plans: &self.plans[range.clone()],
+            cells: &self.cells[range.clone()],
+            bits: &self.bits[range],
+            base: chunk.base,
+            begins: chunk.addresses(),
+            stride: self.stride,
+            parts: self.parts,
         };
         let mut program = Program::default();
-        chunk.forward(&mut program);
-        chunk.codes(&mut program, wanted);
-        let lists = program.upload(device)?;
-        program.run_all(device, &lists)?;
-        let logarithms: Vec<[f64; 2]> = match wanted {
-            Wanted::Determinants => device.read(memory, common.determinants, range.len())?,
-            Wanted::Distances => vec![[f64::NAN; 2]; range.len()],
+        cells.forward(&mut program);
+        cells.codes(&mut program, self.wanted);
+        program.placed(self.around.device)
+    }
+
+    fn start(&mut self, program: &mut PlacedProgram) -> Result<()> {
+        program.run_all(self.around.device)
+    }
+
+    fn finish(&mut self, chunk: &chunk::Chunk, memory: &Memory) -> Result<()> {
+        let Surroundings { device, images, .. } = *self.around;
+        let logarithms: Vec<[f64; 2]> = match self.wanted {
+            Wanted::Determinants => device.read(memory, self.common.determinants, chunk.range.len())?,
+            Wanted::Distances => vec![[f64::NAN; 2]; chunk.range.len()],
         };
-        let first = range.start;
-        for (at, [logarithm, pivot]) in range.zip(logarithms) {
-            results.push(match logarithm.is_finite() && pivot >= CLEAR_PIVOT {
+        for ((at, begin), [logarithm, pivot]) in chunk.range.clone().zip(&chunk.begins).zip(logarithms) {
+            self.results.push(match logarithm.is_finite() && pivot >= CLEAR_PIVOT {
                 true => HammingKernel::LogDeterminant(logarithm),
                 false => {
-                    let kernel = begins[at - first] + cells[at].kernel;
-                    HammingKernel::Distances(distances(device, memory, images, bits[at], kernel)?)
+                    let kernel = begin + self.cells[at].kernel;
+                    HammingKernel::Distances(distances(device, memory, images, self.bits[at], kernel)?)
                 }
             });
-            watch.advance();
+            self.watch.advance();
         }
         Ok(())
-    })?;
-    Ok(results)
+    }
 }
 
 /// Cells that go together, with addresses.

@@ -87,26 +87,39 @@ impl Program {
         at
     }
 
-    /// Copies the job lists to the card, and looks the kernels up.
-    pub fn upload(&self, device: &Device) -> Result<Memory> {
+    /// Looks the kernels up and takes memory for the job lists. The card may be busy.
+    pub fn placed(self, device: &Device) -> Result<PlacedProgram> {
         self.launches.iter().try_for_each(|launch| device.prepare(&launch.kernel))?;
-        let mut memory = device.demand(self.jobs.len(), "the list of what to do")?;
-        device.write(&mut memory, 0, &self.jobs)?;
-        Ok(memory)
+        let lists = device.demand(self.jobs.len(), "the list of what to do")?;
+        Ok(PlacedProgram { program: self, lists })
+    }
+}
+
+/// A program with memory on the card for its job lists, which must live until its launches have ended.
+pub struct PlacedProgram {
+    program: Program,
+    lists: Memory,
+}
+
+impl PlacedProgram {
+    /// Copies the job lists to the card.
+    pub fn upload(&mut self, device: &Device) -> Result<()> {
+        device.write(&mut self.lists, 0, &self.program.jobs)
     }
 
-    /// Gives all launches to the card; `jobs` is what [`Program::upload`] gave.
-    pub fn run_all(&self, device: &Device, jobs: &Memory) -> Result<()> {
-        self.run(device, jobs, &Section(0..self.launches.len()))
+    /// Copies the job lists to the card and gives it all launches.
+    pub fn run_all(&mut self, device: &Device) -> Result<()> {
+        self.upload(device)?;
+        self.run(device, &Section(0..self.program.launches.len()))
     }
 
     /// Gives the launches of a section to the card.
-    pub fn run(&self, device: &Device, jobs: &Memory, section: &Section) -> Result<()> {
+    pub fn run(&self, device: &Device, section: &Section) -> Result<()> {
         let mut arguments = Vec::new();
-        for launch in self.launches.get(section.0.clone()).unwrap_or_default() {
+        for launch in self.program.launches.get(section.0.clone()).unwrap_or_default() {
             arguments.clear();
             arguments.extend(launch.arguments.iter().map(|argument| match *argument {
-                Placed::Jobs(at) => Argument::Address(jobs.address() + at as u64),
+                Placed::Jobs(at) => Argument::Address(self.lists.address() + at as u64),
                 Placed::Ready(argument) => argument,
             }));
             device.launch(&launch.kernel, launch.grid, &arguments, launch.least)?;

@@ -9,16 +9,17 @@ mod pass;
 
 pub use outside::Outside;
 
-use super::chunk::{chunks, Arena, MOST};
-use super::device::{aligned, Device};
+use super::chunk::{chunks, Arena, Chunk, Work, MOST};
+use super::device::{aligned, Device, Memory};
 use super::launches::gradient_parts;
 use super::layout::{map_bytes, weight_count, CellLayout, Keep, Turns};
-use super::program::Program;
+use super::program::{PlacedProgram, Program};
 use crate::backend::{SynflowSums, Watch};
 use crate::error::{Error, Result};
 use crate::plan::{Before, Conv, Plan, Purpose, Shape, Source};
 use crate::space::{Cell, Skeleton};
 use pass::Pass;
+use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
 /// Added to gradients before LogSynflow's reference form takes their logarithm.
@@ -36,17 +37,21 @@ struct Shared {
 }
 
 fn shared_plans(cells: &[Cell], skeleton: &Skeleton) -> Vec<Shared> {
-    let mut known: HashMap<Plan, Vec<usize>> = HashMap::new();
-    for (at, cell) in cells.iter().enumerate() {
+    let plan = |cell: &Cell| {
         let mut plan = Plan::new(cell, skeleton, Purpose::Output, false);
         // Codes count edges without signal too.
         plan.values.iter_mut().for_each(|value| value.codes = 0);
+        plan
+    };
+    let plans: Vec<Plan> = cells.par_iter().map(plan).collect();
+    let mut known: HashMap<Plan, Vec<usize>> = HashMap::new();
+    for (at, plan) in plans.into_iter().enumerate() {
         known.entry(plan).or_default().push(at);
     }
+    let mut plans: Vec<(Plan, Vec<usize>)> = known.into_iter().collect();
+    plans.sort_by_key(|(_, cells)| cells[0]);
     let shared = |(plan, cells)| Shared { turns: Turns::of(&plan, skeleton), plan, cells };
-    let mut plans: Vec<Shared> = known.into_iter().map(shared).collect();
-    plans.sort_by_key(|shared| shared.cells[0]);
-    plans
+    plans.into_par_iter().map(shared).collect()
 }
 
 /// Where everything of a network lies, in bytes from the begin of its memory.
@@ -154,42 +159,59 @@ pub fn population(
     let plans = shared_plans(cells, &skeleton);
     around.outside.prepare(around.device, plans.iter().map(|shared| &shared.plan))?;
     let (device, outside) = (around.device, &*around.outside);
-    let layouts: Vec<Layout> = plans.iter().map(|shared| Layout::new(&shared.plan, &shared.turns)).collect();
+    let layouts: Vec<Layout> = plans.par_iter().map(|shared| Layout::new(&shared.plan, &shared.turns)).collect();
     let sizes: Vec<usize> = layouts.iter().map(|layout| layout.bytes).collect();
     let common = aligned(MOST * SUMS);
-    let mut results = vec![SynflowSums::default(); cells.len()];
-    chunks(device, arena, common, &sizes, |range, memory, begins| {
-        if watch.cancelled() {
+    let results = vec![SynflowSums::default(); cells.len()];
+    let mut passes = Passes { device, outside, skeleton, cells, plans, layouts, watch, results };
+    chunks(device, arena, common, &sizes, &mut passes)?;
+    Ok(passes.results)
+}
+
+/// All networks, and what is known of the cells so far.
+struct Passes<'a> {
+    device: &'a Device,
+    outside: &'a Outside,
+    skeleton: Skeleton,
+    cells: &'a [Cell],
+    plans: Vec<Shared>,
+    layouts: Vec<Layout>,
+    watch: &'a dyn Watch,
+    results: Vec<SynflowSums>,
+}
+
+impl Work for Passes<'_> {
+    type Ready = PlacedProgram;
+
+    fn lay_out(&mut self, chunk: &Chunk) -> Result<PlacedProgram> {
+        if self.watch.cancelled() {
             return Err(Error::Interrupted);
         }
-        let base = memory.address();
-        let travellers: Vec<Traveller> = plans[range.clone()]
-            .iter()
-            .zip(&layouts[range.clone()])
-            .zip(begins)
-            .map(|((Shared { plan, turns, .. }, layout), begin)| Traveller {
-                plan,
-                turns,
-                layout,
-                base: base + *begin as u64,
-            })
+        let (plans, layouts) = (&self.plans[chunk.range.clone()], &self.layouts[chunk.range.clone()]);
+        let travellers: Vec<Traveller> = (plans.iter().zip(layouts).zip(chunk.addresses()))
+            .map(|((Shared { plan, turns, .. }, layout), base)| Traveller { plan, turns, layout, base })
             .collect();
         let mut program = Program::default();
-        let pass = Pass { outside, skeleton: &skeleton };
-        pass.emit(&mut program, &travellers, base);
-        let lists = program.upload(device)?;
-        program.run_all(device, &lists)?;
-        let totals: Vec<[f64; 3]> = device.read(memory, 0, range.len())?;
-        for (shared, [product, reference, one]) in plans[range].iter().zip(totals) {
+        let pass = Pass { outside: self.outside, skeleton: &self.skeleton };
+        pass.emit(&mut program, &travellers, chunk.base);
+        program.placed(self.device)
+    }
+
+    fn start(&mut self, program: &mut PlacedProgram) -> Result<()> {
+        program.run_all(self.device)
+    }
+
+    fn finish(&mut self, chunk: &Chunk, memory: &Memory) -> Result<()> {
+        let totals: Vec<[f64; 3]> = self.device.read(memory, 0, chunk.range.len())?;
+        for (shared, [product, reference, one]) in self.plans[chunk.range.clone()].iter().zip(totals) {
             for &at in &shared.cells {
-                let slots = shared.plan.unused(&cells[at], &skeleton);
-                let unused: f64 = slots.into_iter().map(|slot| outside.sum(slot)).sum();
+                let slots = shared.plan.unused(&self.cells[at], &self.skeleton);
+                let unused: f64 = slots.into_iter().map(|slot| self.outside.sum(slot)).sum();
                 let log_reference = reference + unused * libm::log(REFERENCE).abs();
-                results[at] = SynflowSums { product, log_reference, log_one_plus: one };
-                watch.advance();
+                self.results[at] = SynflowSums { product, log_reference, log_one_plus: one };
+                self.watch.advance();
             }
         }
         Ok(())
-    })?;
-    Ok(results)
+    }
 }

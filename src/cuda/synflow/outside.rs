@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::plan::{Conv, Plan};
 use crate::weights::{Slot, Weights};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// |weights|·2^−exponent of a convolution on the card, the largest in [1, 2).
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,7 @@ pub struct Absolute {
 pub struct Outside {
     weights: Arc<Weights>,
     convs: HashMap<Slot, Absolute>,
+    sums: Mutex<HashMap<Slot, f64>>,
     /// The image of ones: map and state.
     pub image: [u64; 2],
     /// The gradient of the sum of logits by the network's last value: map and state.
@@ -77,6 +78,7 @@ impl Outside {
         Ok(Outside {
             weights,
             convs: HashMap::new(),
+            sums: Mutex::default(),
             image: image.map(address),
             seed: seed.map(address),
             column_sums: address(column_sums),
@@ -117,9 +119,10 @@ impl Outside {
         self.convs.get(&conv.slot).copied().unwrap_or(Absolute { exponent: 0, forward: 0, turned: 0 })
     }
 
-    /// Σ |w| of a slot.
+    /// Σ |w| of a slot, added up once.
     pub fn sum(&self, slot: Slot) -> f64 {
-        self.weights.tensor(slot).iter().map(|w| f64::from(w.abs())).sum()
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        *sums.entry(slot).or_insert_with(|| self.weights.tensor(slot).iter().map(|w| f64::from(w.abs())).sum())
     }
 }
 

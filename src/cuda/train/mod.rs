@@ -9,13 +9,13 @@ mod heads;
 mod layout;
 
 use super::bank::Bank;
-use super::chunk::{chunks, Arena};
-use super::device::{aligned, Device, Memory};
+use super::chunk::{self, chunks, Arena};
+use super::device::{aligned, Device, Memory, Recording};
 use super::forward::{CellAddresses, Traveller, Way};
 use super::jobs::{CopyJob, SgdJob};
 use super::launches;
 use super::layout::{image_map, Turns};
-use super::program::{Program, Section};
+use super::program::{PlacedProgram, Program, Section};
 use super::Precision;
 use crate::backend::Watch;
 use crate::error::{Error, Result};
@@ -26,6 +26,7 @@ use backward::{Images, Returning};
 use heads::{HeadPlaces, Heads, Setting};
 pub use layout::Kind;
 use layout::{Layout, HEAD_PIXELS};
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Decay of weights; γ, β and biases have none.
@@ -96,90 +97,157 @@ struct Sections {
 }
 
 /// A chunk that is laid out.
-struct Chunk {
-    program: Program,
+struct Training {
+    program: PlacedProgram,
     sections: Sections,
+    /// All launches, where the driver records.
+    recording: Option<Recording>,
 }
 
 /// The losses of all steps of all plans, in their order; not a number from the step after which one was not finite.
 pub fn losses(around: &Surroundings, arena: &mut Arena, plans: &[Plan], watch: &dyn Watch) -> Result<Vec<Vec<f64>>> {
-    let steps = around.task.task.noise.len();
-    let mut results = Vec::with_capacity(plans.len());
-    over_chunks(around, arena, plans, |chunk, memory, range, losses_at| {
-        if watch.cancelled() {
-            return Err(Error::Interrupted);
-        }
-        let jobs = chunk.program.upload(around.device)?;
-        around.device.record_and_run(|| chunk.run(around.device, &jobs, steps))?;
-        let all: Vec<f64> = around.device.read(memory, losses_at, range.len() * steps)?;
-        for losses in all.chunks_exact(steps.max(1)) {
-            let mut losses = losses.to_vec();
-            let finite = losses.iter().position(|loss| !loss.is_finite()).unwrap_or(steps);
-            losses[finite..].fill(f64::NAN);
-            results.push(losses);
-            watch.advance();
-        }
-        Ok(())
-    })?;
-    Ok(results)
+    let population = Population::new(around, plans);
+    let (sizes, common) = (population.sizes(), population.common());
+    let mut trainings = Trainings { population, watch, results: Vec::with_capacity(plans.len()) };
+    chunks(around.device, arena, common, &sizes, &mut trainings)?;
+    Ok(trainings.results)
 }
 
 /// The norms of the gradients of the first step, each with what it is a gradient by.
 pub fn first_gradients(around: &Surroundings, arena: &mut Arena, plan: &Plan) -> Result<Vec<(Kind, f64)>> {
-    let (skeleton, images) = (around.bank.weights().skeleton(), around.task.task.images.count);
-    let head_bytes = HeadPlaces::of(skeleton, images).1;
-    let layout = Layout::new(plan, &Turns::of(plan, skeleton), skeleton, images, head_bytes);
-    let mut norms = Vec::new();
-    over_chunks(around, arena, std::slice::from_ref(plan), |chunk, memory, _, _| {
-        let jobs = chunk.program.upload(around.device)?;
-        let Sections { start, images, forward, losses, back, .. } = &chunk.sections;
-        for section in [start, &images[0], forward, &losses[0], back] {
-            chunk.program.run(around.device, &jobs, section)?;
+    let population = Population::new(around, std::slice::from_ref(plan));
+    let (sizes, common) = (population.sizes(), population.common());
+    let mut step = FirstStep { population, norms: Vec::new() };
+    chunks(around.device, arena, common, &sizes, &mut step)?;
+    Ok(step.norms)
+}
+
+/// All networks to train, laid out.
+struct Population<'a> {
+    around: &'a Surroundings<'a>,
+    plans: &'a [Plan],
+    turns: Vec<Turns>,
+    layouts: Vec<Layout>,
+    places: [HeadPlaces; 3],
+}
+
+impl<'a> Population<'a> {
+    fn new(around: &'a Surroundings, plans: &'a [Plan]) -> Self {
+        let (skeleton, images) = (around.bank.weights().skeleton(), around.task.task.images.count);
+        let (places, head_bytes) = HeadPlaces::of(skeleton, images);
+        let of_plan = |plan| {
+            let turns = Turns::of(plan, skeleton);
+            let layout = Layout::new(plan, &turns, skeleton, images, head_bytes);
+            (turns, layout)
+        };
+        let (turns, layouts) = plans.par_iter().map(of_plan).unzip();
+        Population { around, plans, turns, layouts, places }
+    }
+
+    /// Bytes of each network.
+    fn sizes(&self) -> Vec<usize> {
+        self.layouts.iter().map(|layout| layout.bytes).collect()
+    }
+
+    /// Bytes before the cells of a chunk: the images of the step, and the losses.
+    fn common(&self) -> usize {
+        self.around.task.map_bytes + aligned(self.plans.len() * self.steps() * 8)
+    }
+
+    fn steps(&self) -> usize {
+        self.around.task.task.noise.len()
+    }
+
+    /// The training of a chunk, not yet recorded.
+    fn training(&self, chunk: &chunk::Chunk) -> Result<Training> {
+        let range = chunk.range.clone();
+        let cells = Cells {
+            plans: &self.plans[range.clone()],
+            turns: &self.turns[range.clone()],
+            layouts: &self.layouts[range],
+            begins: &chunk.addresses(),
+            image: chunk.base,
+            losses: chunk.base + self.around.task.map_bytes as u64,
+        };
+        let (program, sections) = cells.program(self.around, self.places);
+        Ok(Training { program: program.placed(self.around.device)?, sections, recording: None })
+    }
+}
+
+/// Trainings, and the losses of those that have ended.
+struct Trainings<'a> {
+    population: Population<'a>,
+    watch: &'a dyn Watch,
+    results: Vec<Vec<f64>>,
+}
+
+impl chunk::Work for Trainings<'_> {
+    type Ready = Training;
+
+    fn lay_out(&mut self, chunk: &chunk::Chunk) -> Result<Training> {
+        if self.watch.cancelled() {
+            return Err(Error::Interrupted);
         }
-        let begin = common_bytes(around, 1);
-        for parameter in &layout.parameters {
-            let count = parameter.count * parameter.parts;
-            let parts: Vec<f32> = around.device.read(memory, begin + parameter.gradient, count)?;
-            let sum = |i: usize| parts[i..].iter().step_by(parameter.count).map(|g| f64::from(*g)).sum::<f64>();
-            norms.push((parameter.kind, (0..parameter.count).map(|i| sum(i) * sum(i)).sum::<f64>().sqrt()));
+        let (device, steps) = (self.population.around.device, self.population.steps());
+        let mut training = self.population.training(chunk)?;
+        training.recording = device.record(|| training.run(device, steps));
+        Ok(training)
+    }
+
+    fn start(&mut self, training: &mut Training) -> Result<()> {
+        let (device, steps) = (self.population.around.device, self.population.steps());
+        training.program.upload(device)?;
+        match &training.recording {
+            Some(recording) => device.replay(recording),
+            None => training.run(device, steps),
+        }
+    }
+
+    fn finish(&mut self, chunk: &chunk::Chunk, memory: &Memory) -> Result<()> {
+        let (around, steps) = (self.population.around, self.population.steps());
+        let all: Vec<f64> = around.device.read(memory, around.task.map_bytes, chunk.range.len() * steps)?;
+        for losses in all.chunks_exact(steps.max(1)) {
+            let mut losses = losses.to_vec();
+            let finite = losses.iter().position(|loss| !loss.is_finite()).unwrap_or(steps);
+            losses[finite..].fill(f64::NAN);
+            self.results.push(losses);
+            self.watch.advance();
         }
         Ok(())
-    })?;
-    Ok(norms)
+    }
 }
 
-/// Bytes before the cells of a chunk: the images of the step, and the losses.
-fn common_bytes(around: &Surroundings, cells: usize) -> usize {
-    around.task.map_bytes + aligned(cells * around.task.task.noise.len() * 8)
+/// The first step of one training, without its update.
+struct FirstStep<'a> {
+    population: Population<'a>,
+    norms: Vec<(Kind, f64)>,
 }
 
-/// Runs `work` on each chunk, laid out, with its memory, its range of the plans, and where its losses are.
-fn over_chunks(
-    around: &Surroundings,
-    arena: &mut Arena,
-    plans: &[Plan],
-    mut work: impl FnMut(&Chunk, &Memory, std::ops::Range<usize>, usize) -> Result<()>,
-) -> Result<()> {
-    let (skeleton, images) = (around.bank.weights().skeleton(), around.task.task.images.count);
-    let (places, head_bytes) = HeadPlaces::of(skeleton, images);
-    let turns: Vec<Turns> = plans.iter().map(|plan| Turns::of(plan, skeleton)).collect();
-    let layouts: Vec<Layout> =
-        plans.iter().zip(&turns).map(|(plan, turns)| Layout::new(plan, turns, skeleton, images, head_bytes)).collect();
-    let sizes: Vec<usize> = layouts.iter().map(|layout| layout.bytes).collect();
-    let common = common_bytes(around, plans.len());
-    chunks(around.device, arena, common, &sizes, |range, memory, begins| {
-        let begins: Vec<u64> = begins.iter().map(|begin| memory.address() + *begin as u64).collect();
-        let cells = Cells {
-            plans: &plans[range.clone()],
-            turns: &turns[range.clone()],
-            layouts: &layouts[range.clone()],
-            begins: &begins,
-            image: memory.address(),
-            losses: memory.address() + around.task.map_bytes as u64,
-        };
-        let chunk = cells.program(around, places);
-        work(&chunk, memory, range, around.task.map_bytes)
-    })
+impl chunk::Work for FirstStep<'_> {
+    type Ready = Training;
+
+    fn lay_out(&mut self, chunk: &chunk::Chunk) -> Result<Training> {
+        self.population.training(chunk)
+    }
+
+    fn start(&mut self, Training { program, sections, .. }: &mut Training) -> Result<()> {
+        let device = self.population.around.device;
+        program.upload(device)?;
+        let Sections { start, images, forward, losses, back, .. } = sections;
+        [start, &images[0], forward, &losses[0], back].into_iter().try_for_each(|section| program.run(device, section))
+    }
+
+    fn finish(&mut self, chunk: &chunk::Chunk, memory: &Memory) -> Result<()> {
+        for (layout, begin) in self.population.layouts.iter().zip(&chunk.begins) {
+            for parameter in &layout.parameters {
+                let count = parameter.count * parameter.parts;
+                let parts: Vec<f32> = self.population.around.device.read(memory, begin + parameter.gradient, count)?;
+                let sum = |i: usize| parts[i..].iter().step_by(parameter.count).map(|g| f64::from(*g)).sum::<f64>();
+                self.norms.push((parameter.kind, (0..parameter.count).map(|i| sum(i) * sum(i)).sum::<f64>().sqrt()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The cells of a chunk.
@@ -193,7 +261,7 @@ struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    fn program(&self, around: &Surroundings, places: [HeadPlaces; 3]) -> Chunk {
+    fn program(&self, around: &Surroundings, places: [HeadPlaces; 3]) -> (Program, Sections) {
         let task = around.task;
         let (images, steps) = (task.task.images.count, task.task.noise.len());
         let setting = Setting {
@@ -263,7 +331,7 @@ impl Cells<'_> {
             backward::emit(program, Images { count: images, map: self.image }, around.precision, &returning);
         });
         let update = program.section(|program| self.update(program));
-        Chunk { program, sections: Sections { start, images: images_sections, forward, losses, back, update } }
+        (program, Sections { start, images: images_sections, forward, losses, back, update })
     }
 
     /// Addresses of a cell's parameters and of the gradients by them.
@@ -344,19 +412,19 @@ impl Cells<'_> {
     }
 }
 
-impl Chunk {
+impl Training {
     /// Gives the launches of all steps to the card.
-    fn run(&self, device: &Device, jobs: &Memory, steps: usize) -> Result<()> {
+    fn run(&self, device: &Device, steps: usize) -> Result<()> {
         let Sections { start, images, forward, losses, back, update } = &self.sections;
-        self.program.run(device, jobs, start)?;
+        self.program.run(device, start)?;
         for step in 0..steps {
             for section in [&images[step], forward, &losses[step]] {
-                self.program.run(device, jobs, section)?;
+                self.program.run(device, section)?;
             }
             // The last loss is taken before its update: nothing goes back.
             if step + 1 < steps {
-                self.program.run(device, jobs, back)?;
-                self.program.run(device, jobs, update)?;
+                self.program.run(device, back)?;
+                self.program.run(device, update)?;
             }
         }
         Ok(())
