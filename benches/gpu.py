@@ -5,6 +5,7 @@ import json
 import math
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-# How far a score on a card may be from the processor's: f32 sums in another order flip a sign bit now and then.
+# How far a score on a card may be from the processor's, relative: f32 sums in another order flip a sign bit now and then.
 TOLERANCES = {"naswot": 1e-3, "log_synflow": 1e-5, "synflow": 1e-5, "degree": 0.0, "params": 0.0}
-# LossSlope is chaotic in f32: its order is compared, not its value.
-LEAST_TAU = 0.9
+# With operands of 11 bits, naswot's order is compared, not its value.
+ROUGH = ("f16", "tf32")
+LEAST_TAU = 0.95
+# LossSlope is chaotic in f32 (docs/cuda-engine.md): over enough cells, card and processor may differ by at most this part of what another draw
+# moves a slope (medians), and the card's order must be nearer to the processor's than to that of another draw. A wrong gradient moves slopes
+# as another draw does. Of random samples of 200 cells, the largest part was 0.12; of 40 cells 0.26.
+PART_OF_DRAW = 0.25
+OTHER_DRAW = ["--weight-seed", "101", "--target-seed", "102", "--noise-seed", "103"]
 
 
 class Stopwatch:
@@ -66,32 +73,55 @@ def kendall(a, b):
 def correctness(program, count, precision):
     """Scores of the same cells on card and processor, compared. A disagreement is an entry of `wrong`."""
     cells, more = ["--sample", str(count)], ["--precision", precision] if precision else []
-    measures = "naswot,log-synflow,synflow,degree,loss-slope,params"
+    measures = "naswot,log-synflow,synflow,degree,params"
     card, _ = program.score("cuda", cells, measures, more)
     processor, _ = program.score("cpu", cells, measures)
     again, _ = program.score("cuda", cells, measures, more + ["--chunk", "3"])
-    tolerances = dict(TOLERANCES)
-    if precision in ("f16", "tf32"):
-        tolerances["naswot"] = 1e-2
     worst, wrong = {}, []
+    rough = precision in ROUGH
     for ours, theirs in zip(card, processor):
-        for key, tolerance in tolerances.items():
+        for key, tolerance in TOLERANCES.items():
             a, b = ours[key], theirs[key]
             if a is None or b is None or b == 0:
                 off = 0.0 if a == b else math.inf
             else:
                 off = abs(a - b) / abs(b)
             worst[key] = max(worst.get(key, 0.0), off)
-            if off > tolerance:
+            if off > tolerance and not (rough and key == "naswot"):
                 wrong.append({"index": ours["index"], "measure": key, "card": a, "processor": b})
-    slopes = [(o["loss_slope"], t["loss_slope"]) for o, t in zip(card, processor)]
-    known = [(o, t) for o, t in slopes if o is not None and t is not None]
-    tau = kendall([o for o, _ in known], [t for _, t in known])
-    if len(known) < len(slopes) or tau < LEAST_TAU:
-        wrong.append({"measure": "loss_slope", "tau": tau, "known": len(known), "of": len(slopes)})
+    if rough:
+        known = [(o["naswot"], t["naswot"]) for o, t in zip(card, processor) if None not in (o["naswot"], t["naswot"])]
+        tau = kendall(*zip(*known)) if len(known) > 1 else 1.0
+        if len(known) < len(card) or tau < LEAST_TAU:
+            wrong.append({"measure": "naswot", "tau": tau, "known": len(known), "of": len(card)})
     if again != card:
         wrong.append({"measure": "all", "found": "chunks of 3 give other scores"})
-    return {"cells": len(card), "precision": precision or "default", "worst": worst, "tau_loss_slope": tau, "wrong": wrong}
+    return {"cells": len(card), "precision": precision or "default", "worst": worst, "wrong": wrong}
+
+
+def loss_slopes(program, count, precision):
+    """How far the card's slopes are from the processor's, and from its own of another draw: medians and orders."""
+    cells, more = ["--sample", str(count)], ["--precision", precision] if precision else []
+    card, _ = program.score("cuda", cells, "loss-slope", more)
+    processor, _ = program.score("cpu", cells, "loss-slope")
+    again, _ = program.score("cuda", cells, "loss-slope", more + ["--chunk", "7"])
+    other, _ = program.score("cuda", cells, "loss-slope", more + OTHER_DRAW)
+    ours, theirs, drawn = ([row["loss_slope"] for row in rows] for rows in (card, processor, other))
+    found, wrong = {"cells": count, "precision": precision or "default"}, []
+    if any(value is None for values in (ours, theirs, drawn) for value in values):
+        wrong.append({"measure": "loss_slope", "found": "a training on the card, the processor or of another draw diverged"})
+    else:
+        for name, values in (("", theirs), ("_of_draws", drawn)):
+            found["median" + name] = statistics.median(abs(a - b) for a, b in zip(ours, values))
+            found["tau" + name] = kendall(ours, values)
+        # Operands of 11 bits round as coarsely as a small draw: their order alone is compared.
+        far = precision not in ROUGH and found["median"] > PART_OF_DRAW * found["median_of_draws"]
+        # A few cells have no order to speak of.
+        if far or (count >= 100 and found["tau"] <= found["tau_of_draws"]):
+            wrong.append({"measure": "loss_slope", **found})
+    if again != card:
+        wrong.append({"measure": "loss_slope", "found": "chunks of 7 give other scores"})
+    return {**found, "wrong": wrong}
 
 
 def sweep(program, cells, measure, more=()):
@@ -165,6 +195,9 @@ def main():
         "correctness": lambda: correctness(program, 3 if small else 40, None),
         "correctness_f32": lambda: correctness(program, 2 if small else 20, "f32"),
         "correctness_f16": lambda: correctness(program, 2 if small else 20, "f16"),
+        "slopes": lambda: loss_slopes(program, 3 if small else 200, None),
+        "slopes_f32": lambda: loss_slopes(program, 2 if small else 100, "f32"),
+        "slopes_f16": lambda: loss_slopes(program, 2 if small else 100, "f16"),
         "bench": lambda: bench(program, 1 if small else 200),
         "whole_space_log_synflow": lambda: sweep(program, ["--sample", "3"] if small else ["--all"], "log-synflow"),
         "whole_space_naswot": lambda: sweep(program, ["--sample", "2"] if small else ["--all"], "naswot"),

@@ -1,6 +1,6 @@
 """Where the time goes on a card: every launch of one chunk under Nsight Compute, summed up by kernel.
 
-    python benches/profile.py [-o FILE] [--binary PROGRAM] [--measures LIST] [--cells N]
+    python benches/profile.py [-o FILE] [--launches FILE] [--binary PROGRAM] [--measures LIST] [--cells N]
 
 Needs a card, its driver, and `ncu` with the right to read counters. Clocks stay as they are. For each kernel: launches, its share of all time,
 microseconds a cell, bytes that crossed the card's memory, the rate of that, and how busy memory and arithmetic were at best. Nsight Compute empties
@@ -20,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME, READ, WRITTEN = "gpu__time_duration.sum", "dram__bytes_read.sum", "dram__bytes_write.sum"
 MEMORY = "dram__throughput.avg.pct_of_peak_sustained_elapsed"
 ISSUE = "smsp__issue_active.avg.pct_of_peak_sustained_elapsed"
-METRICS = [TIME, READ, WRITTEN, MEMORY, ISSUE]
-# A training is thousands of launches that repeat each step: the first two steps tell.
-MOST_LAUNCHES = {"loss-slope": 1700}
+# Of a launch; Nsight Compute gives them with the rest.
+GRID, SHARED = "launch__grid_size", "launch__shared_mem_per_block_dynamic"
+METRICS = [TIME, READ, WRITTEN, MEMORY, ISSUE, GRID, SHARED]
+# A training is thousands of launches that repeat each step: the first tells.
+MOST_LAUNCHES = {"loss-slope": 850}
 
 
 def number(text):
@@ -76,16 +78,18 @@ def table(rows, cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("profile.txt"), help="the table")
+    parser.add_argument("--launches", type=Path, help="also write every launch, as CSV")
     parser.add_argument("--binary", default=str(ROOT / "target/release/etnas-fast"), help="the program etnas-fast")
     parser.add_argument("--measures", default="naswot,log-synflow,loss-slope", help="which, with commas between")
     parser.add_argument("--cells", type=int, default=200, help="cells of the chunk")
     parser.add_argument("--seconds", type=float, default=120.0, help="the limit of time for each measure")
     options = parser.parse_args()
-    texts, failed = [], False
+    texts, every, failed = [], [["measure", "kernel", *METRICS]], False
     for measure in options.measures.split(","):
         start = time.perf_counter()
         try:
             rows = launches(options.binary, measure, options.cells, options.seconds)
+            every += [[measure, row["Kernel Name"].split("(")[0], *(number(row[metric]) for metric in METRICS)] for row in rows]
             most = " (its first launches)" if measure in MOST_LAUNCHES else ""
             texts.append(f"{measure}, a chunk of {options.cells} cells{most}\n{table(rows, options.cells)}\n")
         except (RuntimeError, OSError, KeyError, ValueError) as error:
@@ -93,6 +97,9 @@ def main():
             texts.append(f"{measure}: {error}\n")
         print(f"{measure}: {time.perf_counter() - start:.1f} s", flush=True)
         options.output.write_text("\n".join(texts))
+        if options.launches:
+            with options.launches.open("w", newline="") as file:
+                csv.writer(file).writerows(every)
     sys.exit(1 if failed else 0)
 
 
