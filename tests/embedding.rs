@@ -165,10 +165,19 @@ fn images_in_memory_are_as_good_as_those_of_a_file() {
     let naswot = |engine: &Engine| engine.score(&cells, &[Measure::Naswot]).unwrap();
     same(&naswot(&of_memory), &naswot(&of_levels));
 
+    let with = |at: usize, value: f32| (0..12).map(|i| if i == at { value } else { 0.5 }).collect::<Vec<f32>>();
+    for allowed in [1e6, -1e6] {
+        assert!(Source::tensor(with(7, allowed), [1, 3, 2, 2]).is_ok());
+    }
     for (error, part) in [
         (Source::tensor(pixels.clone(), [4, 16, 16, 3]).unwrap_err(), "[count, 3, height, width]"),
         (Source::tensor(pixels.clone(), [5, 3, 16, 16]).unwrap_err(), "3072 values"),
         (Source::tensor(vec![f32::NAN; 12], [1, 3, 2, 2]).unwrap_err(), "NaN at place 0"),
+        (
+            Source::tensor(with(11, 1_000_000.06), [1, 3, 2, 2]).unwrap_err(),
+            "expected finite numbers of at most 1e6 in absolute value, found 1000000.06 at place 11",
+        ),
+        (Source::tensor(with(3, -3e38), [1, 3, 2, 2]).unwrap_err(), "found -3e38 at place 3"),
         (Source::levels(Vec::new(), [0, 3, 16, 16]).unwrap_err(), "0 values"),
         (Source::levels(vec![1; 12], [usize::MAX, 3, usize::MAX, 4]).unwrap_err(), "12 values"),
     ] {

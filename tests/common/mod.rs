@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod changed;
+pub mod cifar;
 pub mod golden;
 pub mod golden_checks;
 pub mod measures;
