@@ -2,6 +2,9 @@
 
 #[path = "../common/cifar.rs"]
 mod cifar;
+#[path = "../common/network.rs"]
+#[allow(dead_code)]
+mod network;
 #[path = "../common/pickled.rs"]
 #[allow(dead_code)]
 mod pickled;
@@ -10,9 +13,9 @@ use super::bodies::{valid_metadata, MEASURES, SWEEP_CELLS, WEIGHTS_CELL};
 use cifar::{binary, py2_batch, py3_batch};
 use etnas::engine::{Record, Score, Status};
 use etnas::report::{Columns, Format};
-use etnas::space::{Block, Cell, Skeleton};
+use etnas::space::{Cell, Skeleton};
 use etnas::table::import;
-use etnas::weights::{Init, Reduce, Slot, Weights};
+use etnas::weights::{Init, Weights};
 use pickled::{benchmark, bzip2, cell_results, naslib, Py};
 use safetensors::tensor::TensorView;
 use safetensors::Dtype;
@@ -196,33 +199,9 @@ fn tensors(list: &[(&str, Vec<usize>, Dtype)]) -> Vec<u8> {
 fn weights() -> Vec<u8> {
     let skeleton = Skeleton { channels: 1, cells_per_stage: 1, classes: 2, height: 8, width: 8 };
     let weights = Weights::generated(skeleton, Init::Uniform, 1).expect("a network");
-    let mut slots = vec![Slot::Stem, Slot::Classifier, Slot::ClassifierBias];
-    for (block, kind) in skeleton.blocks().enumerate() {
-        match kind {
-            Block::Reduction { stage } => slots
-                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
-            Block::Cell { .. } => {
-                let ops = *cell(WEIGHTS_CELL).ops();
-                slots.extend((0..6).filter_map(|edge| Some(Slot::Edge { block, edge, kernel: ops[edge].kernel()? })));
-            }
-        }
-    }
-    let data: Vec<(String, Vec<usize>, Vec<u8>)> = slots
-        .into_iter()
-        .map(|slot| {
-            let dimensions = match slot {
-                Slot::Classifier => 2,
-                Slot::ClassifierBias => 1,
-                _ => 4,
-            };
-            let bytes = weights.tensor(slot).iter().flat_map(|v| v.to_le_bytes()).collect();
-            (slot.name(&skeleton), slot.shape(&skeleton)[..dimensions].to_vec(), bytes)
-        })
-        .collect();
-    let views = data.iter().map(|(name, shape, data)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).expect("a tensor"))
-    });
-    safetensors::serialize(views, None).expect("a file in memory")
+    let slots = network::slots(&cell(WEIGHTS_CELL), &skeleton).into_iter();
+    let tensors: Vec<_> = slots.map(|slot| network::named(slot, &skeleton, weights.tensor(slot).to_vec())).collect();
+    network::file(&tensors)
 }
 
 fn scores() -> Vec<Vec<u8>> {
