@@ -91,6 +91,14 @@ def test_trajectories_are_the_command_lines(etnas_fast: Program, tmp_path: Path,
         etnas.search(batch=4, trajectory=tmp_path / "none" / f"t.{ending}")
 
 
+def test_deviations_over_repeats(etnas_fast: Program) -> None:
+    options = {"batch": 4, "repeats": 2, "evaluations": 3}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    expected = of_command(etnas_fast, "--method=random-naswot", *arguments)
+    found = etnas.search("random-naswot", **options)  # type: ignore[arg-type]
+    assert timeless(found) == timeless(expected["runs"]) and found[0]["score_std"] > 0
+
+
 def test_images_of_a_search(rng: np.random.Generator) -> None:
     images = rng.standard_normal((6, 3, 32, 32)).astype(np.float32)
     engine = etnas.Engine(images=images, batch=6)

@@ -3,12 +3,12 @@
 use crate::backend::Watch;
 use crate::cli::common::{images_line, OutputArguments};
 use crate::cli::progress::{catch_interrupts, Progress};
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, Options, Record};
 use crate::error::{Error, Result};
 use crate::input::Dataset;
 use crate::measure::Measure;
 use crate::report::{self, Output, Run, ScoreSource, SearchReport, SearchSetting, TrajectoryForm};
-use crate::search::{LiveScores, Method, Scores, Trained};
+use crate::search::{LiveScores, Method, Outcome, Scores, Trained};
 use crate::space::Cell;
 use crate::statistics::ScoreSet;
 use crate::table::{Accuracies, ScoreFile};
@@ -177,7 +177,10 @@ impl SearchJob {
                 }
             };
             match outcome {
-                Ok(outcome) => runs.push(Run { number, weight_seed: engine.map(|_| weight_seed), outcome }),
+                Ok(outcome) => {
+                    let repeated = own.as_ref().or(engine).and_then(|engine| repeated(engine, &outcome)).transpose()?;
+                    runs.push(Run { number, weight_seed: engine.map(|_| weight_seed), outcome, repeated });
+                }
                 Err(Error::Interrupted) => return Ok((runs, true)),
                 Err(error) => return Err(error),
             }
@@ -192,6 +195,12 @@ impl SearchJob {
     fn steps(&self) -> usize {
         self.method.foreseen_scores().max(1)
     }
+}
+
+/// The records of the scores that an outcome tells, where they are means over repeats. The engine remembers them from the run.
+fn repeated(engine: &Engine, outcome: &Outcome) -> Option<Result<Vec<Record>>> {
+    let (cells, measures) = outcome.scored();
+    (engine.options().repeats > 1).then(|| engine.records(&cells, &measures, &()))
 }
 
 /// Scores whose progress is told.
