@@ -1,13 +1,16 @@
 //! The engine as programs embed it: builder, columns, streams, images and weights in memory, many threads.
 
+mod common;
+
+use common::network;
 use etnas::backend::Watch;
 use etnas::engine::{Columns, Engine, EngineBuilder, Options, Status};
 use etnas::input::{Dataset, Source};
 use etnas::measure::Measure;
 use etnas::random::Stream;
-use etnas::space::{Block, Cell};
+use etnas::space::Cell;
 use etnas::tensor_file::TensorFile;
-use etnas::weights::{Init, Reduce, Slot, WeightSource, Weights};
+use etnas::weights::{Init, WeightSource, Weights};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -19,9 +22,7 @@ fn quick() -> EngineBuilder {
 }
 
 fn fresh() -> Stream {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    println!("seed {}", now.as_nanos() as u64);
-    Stream::new(now.as_nanos() as u64, &[])
+    Stream::new(common::measures::fresh(), &[])
 }
 
 fn cells(count: usize, stream: &mut Stream) -> Vec<Cell> {
@@ -165,10 +166,19 @@ fn images_in_memory_are_as_good_as_those_of_a_file() {
     let naswot = |engine: &Engine| engine.score(&cells, &[Measure::Naswot]).unwrap();
     same(&naswot(&of_memory), &naswot(&of_levels));
 
+    let with = |at: usize, value: f32| (0..12).map(|i| if i == at { value } else { 0.5 }).collect::<Vec<f32>>();
+    for allowed in [1e6, -1e6] {
+        assert!(Source::tensor(with(7, allowed), [1, 3, 2, 2]).is_ok());
+    }
     for (error, part) in [
         (Source::tensor(pixels.clone(), [4, 16, 16, 3]).unwrap_err(), "[count, 3, height, width]"),
         (Source::tensor(pixels.clone(), [5, 3, 16, 16]).unwrap_err(), "3072 values"),
         (Source::tensor(vec![f32::NAN; 12], [1, 3, 2, 2]).unwrap_err(), "NaN at place 0"),
+        (
+            Source::tensor(with(11, 1_000_000.06), [1, 3, 2, 2]).unwrap_err(),
+            "expected finite numbers of at most 1e6 in absolute value, found 1000000.06 at place 11",
+        ),
+        (Source::tensor(with(3, -3e38), [1, 3, 2, 2]).unwrap_err(), "found -3e38 at place 3"),
         (Source::levels(Vec::new(), [0, 3, 16, 16]).unwrap_err(), "0 values"),
         (Source::levels(vec![1; 12], [usize::MAX, 3, usize::MAX, 4]).unwrap_err(), "12 values"),
     ] {
@@ -188,26 +198,10 @@ fn weights_in_memory_are_as_good_as_those_of_a_file() {
     let skeleton = *engine.network();
     let weights = Weights::generated(skeleton, Init::Uniform, engine.options().seeds.weight).unwrap();
     // Other values than would be drawn.
-    let mut slots = vec![(Slot::Stem, 4), (Slot::Classifier, 2), (Slot::ClassifierBias, 1)];
-    for (block, kind) in skeleton.blocks().enumerate() {
-        match kind {
-            Block::Cell { .. } => slots.extend(
-                (0..6).filter_map(|edge| Some((Slot::Edge { block, edge, kernel: cell.ops()[edge].kernel()? }, 4))),
-            ),
-            Block::Reduction { stage } => slots.extend(
-                [Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| (Slot::Reduction { stage, conv }, 4)),
-            ),
-        }
-    }
-    let tensor = |(slot, dimensions): (Slot, usize)| {
-        let bytes: Vec<u8> = weights.tensor(slot).iter().flat_map(|w| (w * 1.5).to_le_bytes()).collect();
-        (slot.name(&skeleton), slot.shape(&skeleton)[..dimensions].to_vec(), bytes)
-    };
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = slots.into_iter().map(tensor).collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name, safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
-    });
-    let bytes = safetensors::serialize(views, None).unwrap();
+    let larger = |slot| weights.tensor(slot).iter().map(|w| w * 1.5).collect();
+    let slots = network::slots(&cell, &skeleton).into_iter();
+    let tensors: Vec<_> = slots.map(|slot| network::named(slot, &skeleton, larger(slot))).collect();
+    let bytes = network::file(&tensors);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
     std::fs::write(&path, &bytes).unwrap();

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::changed::changed;
 use common::measures::{batch, cells, compare, fresh, skeleton};
+use common::network::changed;
 use etnas::backend::{Backend, Hamming, SynflowSums};
 use etnas::cpu::{Cpu, Isa};
 use etnas::input::{Batch, RegressionTask};

@@ -1,5 +1,8 @@
 //! The reference against definitions and finite differences, on fresh random numbers.
 
+mod common;
+
+use common::measures::fresh;
 use etnas::backend::{Backend, Watch};
 use etnas::input::{Batch, RegressionTask};
 use etnas::random::{Seeds, Stream};
@@ -16,13 +19,6 @@ use etnas::Error;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-
-/// A seed that differs from run to run; a failing test prints it.
-fn fresh() -> u64 {
-    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    eprintln!("seed {seed}");
-    seed
-}
 
 fn random(shape: [usize; 4], stream: &mut Stream) -> Tensor {
     Tensor::from_fn(shape, || stream.unit() * 2.0 - 1.0)

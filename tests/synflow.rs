@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::changed::changed;
+use common::network::changed;
 use etnas::backend::{Backend, SynflowSums};
 use etnas::cpu::{Convolution, Cpu, Isa};
 use etnas::random::Stream;
@@ -13,10 +13,7 @@ use std::sync::Arc;
 
 /// A stream that differs from run to run; failures print its seed.
 fn fresh() -> Stream {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let seed = now.as_nanos() as u64;
-    println!("seed {seed}");
-    Stream::new(seed, &[])
+    Stream::new(common::measures::fresh(), &[])
 }
 
 fn skeleton(cells_per_stage: usize, (height, width): (usize, usize)) -> Skeleton {

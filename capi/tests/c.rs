@@ -32,7 +32,16 @@ fn a_c_program_scores_and_fails_as_the_header_says() {
     let sentence =
         "The cell index 15625 does not exist: expected a whole number from 0 to 15624, the order of NATS-Bench.";
     assert_eq!("15625".parse::<etnas::space::Cell>().unwrap_err().to_string(), sentence);
-    let text = succeeds(Command::new(&program).arg(sentence).env("LD_LIBRARY_PATH", library()));
+    // A batch with a pixel that no network can be fed.
+    let header = br#"{"images":{"dtype":"F32","shape":[1,3,4,4],"data_offsets":[0,192]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    let huge = folder.path().join("huge.safetensors");
+    std::fs::write(&huge, [&length[..], header, &3e38f32.to_le_bytes().repeat(48)].concat()).unwrap();
+    let source = etnas::input::Source::Path(huge.clone());
+    let refused = etnas::engine::Engine::builder().data(source).batch(1).build().err().unwrap().to_string();
+    assert!(refused.contains("found 3e38 at place 0"), "{refused}");
+    let arguments = [sentence.as_ref(), huge.as_os_str(), refused.as_ref()];
+    let text = succeeds(Command::new(&program).args(arguments).env("LD_LIBRARY_PATH", library()));
 
     // To the last bit what Rust gets.
     use etnas::measure::Measure::{Degree, LogSynflow, Naswot};

@@ -1,4 +1,5 @@
-/* What a C program sees of etnas; run by c.rs. Arguments: the sentence that the command line has for the index 15625. */
+/* What a C program sees of etnas; run by c.rs. Arguments: the sentence that the command line has for the index 15625; a batch of images with a
+ * pixel that is refused, and the sentence for that. */
 #include <etnas.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static int cancel(void *context) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 2);
+    CHECK(argc == 4);
     CHECK(etnas_abi() == ETNAS_ABI);
     CHECK(strlen(etnas_version()) >= 5);
 
@@ -97,6 +98,8 @@ int main(int argc, char **argv) {
     FAILS(etnas_engine_new(flag, 2, &none, &error), 2, "--flag");
     const char *absent[] = {"--data", "/nonexistent"};
     FAILS(etnas_engine_new(absent, 2, &none, &error), 2, "/nonexistent");
+    const char *huge[] = {"--data", argv[2], "--batch", "1"};
+    FAILS(etnas_engine_new(huge, 4, &none, &error), 2, argv[3]);
     FAILS(etnas_cell_parse("|nor_conv_3x3~0|", &index, &error), 2, "malformed at position");
     FAILS(etnas_cell_parse("\xff", &index, &error), 2, "UTF-8");
 

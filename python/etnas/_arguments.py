@@ -9,6 +9,31 @@ from typing import Any
 import numpy as np
 
 
+#: The options of an engine that a search has too: the command line has them under the same names, and their defaults.
+OF_ENGINE = (
+    "dataset",
+    "device",
+    "seed",
+    "batch",
+    "classes",
+    "init",
+    "slope_init",
+    "log_synflow",
+    "repeats",
+    "threads",
+    "precision",
+    "weight_seed",
+    "data_seed",
+    "target_seed",
+    "noise_seed",
+)
+
+
+def of_engine(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a function's arguments by name, those that are options of an engine."""
+    return {name: given[name] for name in OF_ENGINE}
+
+
 def arguments(options: Mapping[str, Any]) -> list[str]:
     """Options that are not None as ``--name=value``; a true one is a flag."""
     found = []

@@ -60,29 +60,10 @@ class Engine:
         search_seed: int | None = None,
         sample_seed: int | None = None,
     ) -> None:
+        options = _arguments.of_engine(locals())
         path, array = _arguments.split_images(images)
         weights_path, tensors = _arguments.split_weights(weights)
-        options = {
-            "dataset": dataset,
-            "device": device,
-            "seed": seed,
-            "data": path,
-            "batch": batch,
-            "classes": classes,
-            "init": init,
-            "slope_init": slope_init,
-            "log_synflow": log_synflow,
-            "weights": weights_path,
-            "repeats": repeats,
-            "threads": threads,
-            "precision": precision,
-            "weight_seed": weight_seed,
-            "data_seed": data_seed,
-            "target_seed": target_seed,
-            "noise_seed": noise_seed,
-            "search_seed": search_seed,
-            "sample_seed": sample_seed,
-        }
+        options.update(data=path, weights=weights_path, search_seed=search_seed, sample_seed=sample_seed)
         self._make({name: value for name, value in options.items() if value is not None}, array, tensors)
 
     def _make(self, options: dict[str, Any], images: Any, weights: Any) -> None:

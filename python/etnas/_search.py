@@ -34,6 +34,7 @@ def search(
     weights_per_run: bool = False,
     scores: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
     table: str | os.PathLike[str] | None = None,
+    trajectory: str | os.PathLike[str] | None = None,
     search_seed: int | None = None,
     population: int | None = None,
     sample: int | None = None,
@@ -70,26 +71,11 @@ def search(
 ) -> Runs:
     """Searches the space; gives what ``etnas-fast search --format json`` gives with the same options.
 
-    An ``engine`` computes the scores if it is given (and remembers them for the next search); else the options of :class:`Engine` stand here.
-    Ctrl-C ends a search, and nothing is left of it.
+    An ``engine`` computes the scores if it is given (and remembers them for the next search, whatever its preset); else the options of
+    :class:`Engine` stand here. ``trajectory`` is a file (.csv or .jsonl) that gets the best cell after each evaluation, as from the command
+    line. Ctrl-C ends a search, and nothing is left of it.
     """
-    of_engine = {
-        "dataset": dataset,
-        "device": device,
-        "seed": seed,
-        "batch": batch,
-        "classes": classes,
-        "init": init,
-        "slope_init": slope_init,
-        "log_synflow": log_synflow,
-        "repeats": repeats,
-        "threads": threads,
-        "precision": precision,
-        "weight_seed": weight_seed,
-        "data_seed": data_seed,
-        "target_seed": target_seed,
-        "noise_seed": noise_seed,
-    }
+    of_engine = _arguments.of_engine(locals())
     path, array = _arguments.split_images(images)
     if engine is not None:
         given = [name for name, value in {**of_engine, "images": images}.items() if value is not None]
@@ -108,6 +94,7 @@ def search(
             "first_run": first_run,
             "weights_per_run": weights_per_run,
             "table": table,
+            "trajectory": trajectory,
             "search_seed": search_seed,
             "population": population,
             "sample": sample,

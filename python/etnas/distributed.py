@@ -288,15 +288,19 @@ def search_runs(
     for name in ("engine", "first_run"):
         if options.get(name) is not None:
             raise OptionsError(f"search_runs: expected no {name}, for workers have their own, found one. Give its options here.")
+    if options.get("trajectory") is not None:
+        raise OptionsError(
+            "search_runs: expected no trajectory, for its runs are made by several processes, found one. Use etnas.search to have one."
+        )
     of_engine, of_search = _engine_options(options)
     if options.get("search_seed") is None:
         of_engine.pop("search_seed", None)
     threads = of_engine.get("threads")
     if isinstance(workers, int) or workers is None:
         of_engine["threads"] = threads or 1
-    # With score files nothing is computed; algorithm1 fits LossSlope's line otherwise than an engine of its own.
-    own = of_search.get("scores") is not None or of_search.get("preset") == "algorithm1"
-    if of_search.get("scores") is not None:
+    # With score files nothing is computed.
+    own = of_search.get("scores") is not None
+    if own:
         of_engine.pop("threads")
     starts = list(range(0, runs, runs_at_a_time))
     tasks = [

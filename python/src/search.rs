@@ -32,7 +32,8 @@ pub fn search(
         if let Some(array) = images {
             options.data = arrays::images(array, &options)?;
         }
-        job.adopt(engine.as_ref().map_or(&options, |engine| engine.0.options()))
+        job.adopt(engine.as_ref().map_or(&options, |engine| engine.0.options()));
+        Ok(())
     });
     adopted.map_err(|error| raised(py, &error))?;
     let given = engine.as_ref().map(|engine| &engine.0);

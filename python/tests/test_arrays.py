@@ -88,12 +88,14 @@ def test_tensors_of_pytorch(rng: np.random.Generator) -> None:
 
 def test_what_is_no_batch_is_refused(rng: np.random.Generator) -> None:
     images = rng.standard_normal((6, 3, 8, 8)).astype(np.float32)
+    bounded = "The images given: expected finite numbers of at most 1e6 in absolute value"
     for wrong, part in (
         (images[0], "expected a shape [count, 3, height, width]"),
         (images[:, :2], "expected a shape [count, 3, height, width]"),
         (images[:0], "expected a shape [count, 3, height, width]"),
         (images[:4], "The images given: expected at least 6 images, found 4."),
-        (np.where(images == images[0, 0, 0, 5], np.nan, images), "expected finite numbers, found NaN at place 5"),
+        (np.where(images == images[0, 0, 0, 5], np.nan, images), f"{bounded}, found NaN at place 5."),
+        (np.where(images == images[0, 0, 0, 5], -3e38, images), f"{bounded}, found -3e38 at place 5."),
         (images.astype(np.int64), "expected numbers of the type uint8, float32 or float64, found int64"),
         (images.astype(object), "expected numbers of the type uint8, float32 or float64, found object"),
         (np.zeros((6, 3, 16, 16), np.uint8), "expected 32×32 pixels, found 16×16"),

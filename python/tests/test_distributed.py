@@ -167,10 +167,17 @@ def test_refusals_have_their_sentence_and_leave_nothing(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_trajectory_of_runs_that_are_spread_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(etnas.OptionsError, match="expected no trajectory"):
+        distributed.search_runs(runs=2, workers=1, batch=2, trajectory=tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("method", "weights_per_run", "sizes"),
     [
         ("et-nas", False, {"population": 3, "sample": 2, "cycles": 4}),
+        ("et-nas", False, {"preset": "algorithm1", "population": 3, "sample": 2, "cycles": 4}),
         ("rea-naswot", True, {"population": 4, "sample": 2, "evaluations": 10}),
     ],
 )

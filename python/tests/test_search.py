@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any, Callable
@@ -52,8 +53,50 @@ def test_weights_per_run_and_algorithm1(etnas_fast: Program) -> None:
     found = etnas.search(runs=2, weights_per_run=True, **options)  # type: ignore[arg-type]
     assert timeless(found) == timeless(expected["runs"])
     assert found[0]["weight_seed"] != found[1]["weight_seed"]
-    with pytest.raises(etnas.OptionsError, match="reference beside an engine"):
-        etnas.search(engine=etnas.Engine(batch=4), preset="algorithm1")
+
+
+def test_algorithm1_on_an_engine(etnas_fast: Program) -> None:
+    options = {"preset": "algorithm1", "population": 3, "sample": 2, "cycles": 4}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    engine = etnas.Engine(batch=4)
+    for more, flags in (({}, []), ({"weights_per_run": True}, ["--weights-per-run"])):
+        expected = of_command(etnas_fast, *arguments, "--batch=4", "--runs=2", *flags)
+        found = etnas.search(engine=engine, runs=2, **options, **more)  # type: ignore[arg-type]
+        assert timeless(found) == timeless(expected["runs"]) and found.meta == expected["meta"]
+    assert found.meta["configuration"]["slope_fit"] == "algorithm1"
+    # The engine itself stays as it was.
+    assert engine.configuration["slope_fit"] == "reference"
+    reference = etnas.search(engine=engine, **{**options, "preset": "reference"})  # type: ignore[arg-type]
+    assert reference.meta["configuration"] == engine.configuration
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_trajectories_are_the_command_lines(etnas_fast: Program, tmp_path: Path, ending: str) -> None:
+    def rows(path: Path) -> list[dict[str, Any]]:
+        text = path.read_text()
+        lines = csv.DictReader(text.splitlines()) if ending == "csv" else map(json.loads, text.splitlines())
+        return timeless(list(lines))
+
+    options = {"population": 3, "sample": 2, "cycles": 4}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    expected, given, alone = (tmp_path / f"{name}.{ending}" for name in ("expected", "given", "alone"))
+    of_command(etnas_fast, *arguments, "--batch=4", "--runs=2", f"--trajectory={expected}")
+    etnas.search(engine=etnas.Engine(batch=4), runs=2, trajectory=given, **options)  # type: ignore[arg-type]
+    found = etnas.search(batch=4, runs=2, trajectory=str(alone), **options)  # type: ignore[arg-type]
+    assert rows(given) == rows(alone) == rows(expected) and len(rows(given)) > 8
+    assert json.loads((tmp_path / f"given.{ending}.meta.json").read_text()) == found.meta
+    with pytest.raises(etnas.OptionsError, match="ends in .csv or .jsonl"):
+        etnas.search(batch=4, trajectory=tmp_path / "t.txt")
+    with pytest.raises(etnas.FileError):
+        etnas.search(batch=4, trajectory=tmp_path / "none" / f"t.{ending}")
+
+
+def test_deviations_over_repeats(etnas_fast: Program) -> None:
+    options = {"batch": 4, "repeats": 2, "evaluations": 3}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    expected = of_command(etnas_fast, "--method=random-naswot", *arguments)
+    found = etnas.search("random-naswot", **options)  # type: ignore[arg-type]
+    assert timeless(found) == timeless(expected["runs"]) and found[0]["score_std"] > 0
 
 
 def test_images_of_a_search(rng: np.random.Generator) -> None:

@@ -120,7 +120,7 @@ impl EngineArguments {
 /// How many draws a score is the mean of.
 #[derive(Args, Clone)]
 pub struct DrawArguments {
-    /// Score under R draws of weights, targets and noise: the mean counts, and `score` gives the deviation as NAME_std
+    /// Score under R draws of weights, targets and noise: the mean counts, and the deviation over them is given as NAME_std
     #[arg(long, value_name = "R", value_parser = names::count, default_value_t = 1, help_heading = "Network and images")]
     pub repeats: usize,
 }

@@ -104,6 +104,7 @@ fn read<A: Args>(command: &'static str, arguments: &[String]) -> Result<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Engine, SlopeFit};
     use crate::input::{Dataset, Source};
     use crate::random::Seeds;
 
@@ -143,6 +144,42 @@ mod tests {
         assert!(error.to_string().starts_with("--cycles: expected an option of --method rea-naswot"), "{error}");
         let error = search(&strings(&["--scores=a.csv", "--batch=3"])).err().unwrap();
         assert!(error.to_string().contains("cannot be used with"), "{error}");
+    }
+
+    #[test]
+    fn algorithm1_takes_an_engine_that_fits_otherwise_and_trajectories_are_written() {
+        let quick = strings(&["--dataset=imagenet16-120", "--batch=2"]);
+        let folder = tempfile::tempdir().unwrap();
+        let search = |file: &str| {
+            let file = format!("--trajectory={}", folder.path().join(file).display());
+            let sizes = ["--preset=algorithm1", "--population=3", "--sample=2", "--cycles=4", &file];
+            search(&[&strings(&sizes)[..], &quick].concat()).unwrap()
+        };
+        let shared = Engine::new(engine_options(&quick).unwrap()).unwrap();
+        let mut job = search("shared.jsonl");
+        job.adopt(shared.options());
+        let options = job.options().unwrap().clone();
+        assert_eq!((options.slope_fit, shared.options().slope_fit), (SlopeFit::Algorithm1, SlopeFit::Reference));
+        let timeless = |mut report: serde_json::Value| {
+            report["runs"][0]["seconds"].take();
+            report
+        };
+        let found = timeless(job.report(Some(&shared), &()).unwrap());
+        let own = Engine::new(options).unwrap();
+        assert_eq!(found, timeless(search("own.jsonl").report(Some(&own), &()).unwrap()));
+        let points = |file: &str| {
+            let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
+            let without_time = |line: &str| {
+                let mut point: serde_json::Value = serde_json::from_str(line).unwrap();
+                point["seconds"].take();
+                point
+            };
+            text.lines().map(without_time).collect::<Vec<_>>()
+        };
+        let shared = points("shared.jsonl");
+        assert!(shared.len() > 3 && shared == points("own.jsonl"), "{shared:?}");
+        let meta = std::fs::read_to_string(folder.path().join("shared.jsonl.meta.json")).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&meta).unwrap(), found["meta"]);
     }
 
     #[test]

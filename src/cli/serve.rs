@@ -16,7 +16,8 @@ use std::path::PathBuf;
 /// A request is a line of JSON, {"id": 1, "cells": [9930, "1462"], "measures": ["naswot"]}, on stdin or a Unix socket; its answer is a line
 /// {"id": 1, "records": […]}, with the records of `score --format jsonl`, or {"id": 1, "error": "…", "code": 2}. Answers come in the order of
 /// the requests of a session. Requests that wait are scored together, which changes no score; what was scored once is remembered.
-/// The server ends at the end of stdin, or by Ctrl-C or SIGTERM, and then answers what it has read.
+/// The server ends at the end of stdin, or by Ctrl-C or SIGTERM, and then answers what it has read: with exit code 0, or with 130 if requests
+/// were cut off.
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
 pub struct ServeArguments {

@@ -5,7 +5,7 @@ use super::options::Options;
 use crate::backend::{Backend, SynflowSums, Watch};
 use crate::error::Result;
 use crate::input::{Batch, RegressionTask};
-use crate::measure::{loss_slope, naswot};
+use crate::measure::{loss_slope, naswot, SlopeFit};
 use crate::random::Seeds;
 use crate::space::{Cell, Skeleton};
 use crate::tensor_file::TensorFile;
@@ -33,7 +33,28 @@ pub struct Draw {
     task: OnceLock<RegressionTask>,
     naswot: Memo<f64>,
     synflow: Memo<SynflowSums>,
-    slope: Memo<Option<f64>>,
+    slope: Memo<Slopes>,
+}
+
+/// LossSlope of one training under each fit; `None` where the training diverges.
+#[derive(Clone, Copy)]
+struct Slopes {
+    reference: Option<f64>,
+    algorithm1: Option<f64>,
+}
+
+impl Slopes {
+    fn of(losses: &[f64]) -> Slopes {
+        let fitted = |fit| loss_slope::score(losses, fit);
+        Slopes { reference: fitted(SlopeFit::Reference), algorithm1: fitted(SlopeFit::Algorithm1) }
+    }
+
+    fn by(self, fit: SlopeFit) -> Option<f64> {
+        match fit {
+            SlopeFit::Reference => self.reference,
+            SlopeFit::Algorithm1 => self.algorithm1,
+        }
+    }
 }
 
 /// Results by cell.
@@ -193,10 +214,11 @@ impl Draw {
             // Weights of a file may shift what a convolution makes of zeros.
             None => cells.to_vec(),
         };
-        self.slope.get(&live, shared.chunk(), |cells| {
+        let slopes = self.slope.get(&live, shared.chunk(), |cells| {
             let losses = shared.backend.train(cells, &networks.slope, self.task(shared), watch)?;
-            Ok(losses.iter().map(|losses| loss_slope::score(losses, shared.options.slope_fit)).collect())
-        })
+            Ok(losses.iter().map(|losses| Slopes::of(losses)).collect())
+        })?;
+        Ok(slopes.into_iter().map(|slopes| slopes.by(shared.options.slope_fit)).collect())
     }
 }
 
@@ -205,7 +227,7 @@ mod tests {
     use crate::backend::Watch;
     use crate::engine::{Engine, Options};
     use crate::input::Dataset;
-    use crate::measure::Measure;
+    use crate::measure::{Measure, SlopeFit};
     use crate::plan::{Plan, Purpose};
     use crate::space::{Cell, Skeleton};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -236,6 +258,26 @@ mod tests {
             assert_eq!(score(), first);
             assert_eq!(count.0.load(Ordering::Relaxed), 4);
         }
+    }
+
+    #[test]
+    fn an_engine_that_fits_otherwise_trains_nothing_anew() {
+        let options = Options { batch: 2, dataset: Dataset::ImageNet16, repeats: 2, ..Options::default() };
+        let engine = Engine::new(options.clone()).unwrap();
+        let other = engine.refitted(SlopeFit::Algorithm1);
+        let alone = Engine::new(Options { slope_fit: SlopeFit::Algorithm1, ..options }).unwrap();
+        let cells = ["5".parse().unwrap(), "9930".parse().unwrap()];
+        let score = |engine: &Engine, count: &Count| {
+            engine.records(&cells, &[Measure::Naswot, Measure::LossSlope], count).unwrap()
+        };
+        let (first, second) = (Count::default(), Count::default());
+        let by_reference = score(&engine, &first);
+        let by_all_ten = score(&other, &second);
+        assert_eq!((first.0.into_inner(), second.0.into_inner()), (8, 0));
+        assert_ne!(by_all_ten, by_reference);
+        assert_eq!(by_all_ten, score(&alone, &Count::default()));
+        assert_eq!(other.configuration(), alone.configuration());
+        assert_eq!(engine.configuration().slope_fit, SlopeFit::Reference);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::record::{Record, Score, Status};
 use crate::backend::{Backend, Watch};
 use crate::error::{Error, Result};
 use crate::input::{Batch, Images, Origin};
-use crate::measure::{utopian, Measure};
+use crate::measure::{utopian, Measure, SlopeFit};
 use crate::space::{Cell, Skeleton};
 use crate::tensor_file::TensorFile;
 use crate::weights::{Slot, WeightSource, Weights};
@@ -32,15 +32,15 @@ use std::sync::Arc;
 /// ```
 pub struct Engine {
     options: Options,
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
     device_note: Option<String>,
-    pub(super) threads: ThreadPool,
+    pub(super) threads: Arc<ThreadPool>,
     origin: Origin,
-    pub(super) batch: Batch,
-    pub(super) regression_images: Batch,
+    pub(super) batch: Arc<Batch>,
+    pub(super) regression_images: Arc<Batch>,
     network: Skeleton,
     file: Option<(Arc<TensorFile>, WeightFile)>,
-    draws: Vec<Draw>,
+    draws: Arc<[Draw]>,
 }
 
 impl Engine {
@@ -68,7 +68,8 @@ impl Engine {
 
         let images =
             Images::load(&options.data, options.dataset, options.batch, options.seeds.data, options.draw_batch)?;
-        let (batch, regression_images) = (images.batch(), images.regression_images(options.seeds.data));
+        let (batch, regression_images) =
+            (Arc::new(images.batch()), Arc::new(images.regression_images(options.seeds.data)));
         let size = (batch.height, batch.width);
         let file = options.weights.as_ref().map(WeightFile::open).transpose()?;
         let network = match &file {
@@ -86,7 +87,25 @@ impl Engine {
             .map(|r| Draw::new(&options, options.seeds.repeat(r), drawn, of_slope))
             .collect::<Result<_>>()?;
         let origin = images.origin().clone();
+        let (backend, threads) = (Arc::from(backend), Arc::new(threads));
         Ok(Engine { options, backend, device_note, threads, origin, batch, regression_images, network, file, draws })
+    }
+
+    /// The same engine with LossSlope's line fitted otherwise. Both share images, weights, device, threads and the memory of scores: a
+    /// training that one has seen the other need not repeat, and what one forgets the other forgets.
+    pub fn refitted(&self, slope_fit: SlopeFit) -> Engine {
+        Engine {
+            options: Options { slope_fit, ..self.options.clone() },
+            backend: self.backend.clone(),
+            device_note: self.device_note.clone(),
+            threads: self.threads.clone(),
+            origin: self.origin.clone(),
+            batch: self.batch.clone(),
+            regression_images: self.regression_images.clone(),
+            network: self.network,
+            file: self.file.clone(),
+            draws: self.draws.clone(),
+        }
     }
 
     /// The options that the engine was made with.

@@ -2,6 +2,7 @@
 
 use super::dataset::Dataset;
 use super::files::{self, Wanted};
+use super::magnitude::LARGEST_PIXEL;
 use super::published::{self, Published};
 use crate::error::{Error, Result};
 use md5::{Digest, Md5};
@@ -85,7 +86,8 @@ impl Check {
         files::check_packed(path)?;
         if files::is_batch(path)? {
             let (name, read) = (name(path), files::read(path, Dataset::default(), Wanted::All));
-            let expected = "a tensor images, [n, 3, height, width], of finite numbers".to_string();
+            let expected =
+                format!("a tensor images, [n, 3, height, width], of finite numbers of at most {LARGEST_PIXEL:e}");
             let check = judged(name, expected, read.map(|(_, images)| images.count()), None);
             return Ok(Check { path: path.to_path_buf(), dataset: None, files: vec![check] });
         }

@@ -2,7 +2,7 @@
 
 use super::dataset::Dataset;
 use super::images::{Pixels, RawImages};
-use super::{cifar, pickled};
+use super::{cifar, magnitude, pickled};
 use crate::error::{Error, Result};
 use crate::tensor_file::TensorFile;
 use std::fs::File;
@@ -216,6 +216,7 @@ fn tensors(path: &Path) -> Result<RawImages> {
     let tensor = file.require(NAME)?;
     match tensor.shape[..] {
         [_, 3, height @ 4..=512, width @ 4..=512] if height % 4 == 0 && width % 4 == 0 => {
+            magnitude::check(&tensor.values, |expected, found, remedy| file.wrong(NAME, expected, found, remedy))?;
             Ok(RawImages { height, width, pixels: Pixels::Ready(tensor.values) })
         }
         ref shape => Err(file.wrong(

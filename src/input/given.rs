@@ -1,7 +1,7 @@
 //! Images that a program holds in memory.
 
 use super::images::{Pixels, RawImages};
-use super::Source;
+use super::{magnitude, Source};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 
@@ -25,13 +25,11 @@ impl Source {
     /// What networks are fed, as it is: not normalised, neither cropped nor mirrored. Its height and width are those of every measure.
     ///
     /// # Errors
-    /// [`Error::Data`] if the shape is not `[count, 3, height, width]`, does not fit the values, or a value is not finite.
+    /// [`Error::Data`] if the shape is not `[count, 3, height, width]`, does not fit the values, or a value is not finite or above
+    /// [`LARGEST_PIXEL`](super::LARGEST_PIXEL).
     pub fn tensor(pixels: Vec<f32>, shape: [usize; 4]) -> Result<Source> {
         let (height, width) = planes(pixels.len(), shape)?;
-        if let Some(at) = pixels.iter().position(|value| !value.is_finite()) {
-            let found = format!("{} at place {at}", pixels.get(at).copied().unwrap_or(f32::NAN));
-            return Err(wrong("finite numbers", found, "Look how they were made."));
-        }
+        magnitude::check(&pixels, wrong)?;
         Ok(Source::Given(Arc::new(Given { height, width, pixels: GivenPixels::Ready(pixels) })))
     }
 
@@ -45,13 +43,8 @@ impl Source {
     }
 }
 
-fn wrong(expected: impl Into<String>, found: impl Into<String>, remedy: &str) -> Error {
-    Error::Data {
-        what: "The images given".to_string(),
-        expected: expected.into(),
-        found: found.into(),
-        remedy: remedy.to_string(),
-    }
+fn wrong(expected: String, found: String, remedy: &str) -> Error {
+    Error::Data { what: "The images given".to_string(), expected, found, remedy: remedy.to_string() }
 }
 
 /// Height and width of images of this shape.
@@ -62,7 +55,7 @@ fn planes(values: usize, shape: [usize; 4]) -> Result<(usize, usize)> {
         Some(expected) if expected == values && colours == 3 && values > 0 => Ok((height, width)),
         _ => {
             let found = format!("the shape {shape:?} and {values} values");
-            Err(wrong("a shape [count, 3, height, width] that fits the values", found, REMEDY))
+            Err(wrong("a shape [count, 3, height, width] that fits the values".to_string(), found, REMEDY))
         }
     }
 }

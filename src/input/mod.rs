@@ -7,6 +7,7 @@ mod dataset;
 mod files;
 mod given;
 mod images;
+mod magnitude;
 mod photos;
 mod pickled;
 mod published;
@@ -16,6 +17,7 @@ pub use check::{Check, FileCheck, FileState};
 pub use dataset::Dataset;
 pub use given::{Given, GivenValues};
 pub use images::{Images, Origin};
+pub use magnitude::LARGEST_PIXEL;
 pub use regression::{RegressionTask, STEPS};
 
 /// Where images come from.

@@ -9,6 +9,7 @@ mod correlate;
 mod data;
 mod drawing;
 mod explain;
+mod finalists;
 mod format;
 mod grid;
 mod json;

@@ -1,14 +1,20 @@
 //! What a search found, in every format.
 
+use super::finalists::{finalist, front_grid, winner_scores};
 use super::grid::{pairs, Align, Grid};
 use super::score::{csv_rows, percent, sourced};
 use super::{draw, json, metadata::SearchSetting, number, Format, Output};
+use crate::engine::Record;
 use crate::error::Result;
 use crate::input::Dataset;
 use crate::measure::Measure;
-use crate::search::{Criterion, Finalist, Method, Outcome};
+use crate::search::{Criterion, Method, Outcome};
+use crate::space::Cell;
 use crate::table::Summary;
 use serde_json::{json, Map, Value};
+
+/// What the sign is beside scores.
+const SPREAD: &str = "standard deviation of a score over the repeats";
 
 /// One run of a search.
 pub struct Run {
@@ -18,6 +24,22 @@ pub struct Run {
     pub weight_seed: Option<u64>,
     /// What it found.
     pub outcome: Outcome,
+    /// The records of [`Outcome::scored`] where scores are means over repeats; else `None`.
+    pub repeated: Option<Vec<Record>>,
+}
+
+impl Run {
+    /// The standard deviation of a cell's score over the repeats.
+    pub fn std(&self, cell: &Cell, measure: Measure) -> Option<f64> {
+        let record = self.repeated.iter().flatten().find(|record| record.cell == *cell)?;
+        record.score(measure)?.std
+    }
+
+    /// That of what the winner won by, where that is itself a score.
+    fn winners_std(&self) -> Option<f64> {
+        let own = self.outcome.criterion == Criterion::Naswot;
+        own.then(|| self.std(&self.outcome.winner, Measure::Naswot)).flatten()
+    }
 }
 
 /// What is told of all runs that ended.
@@ -97,15 +119,18 @@ impl SearchReport<'_> {
             };
             object.insert("seconds".to_string(), phases);
         }
-        object.insert("front".to_string(), front.iter().map(finalist).collect());
+        object.insert("front".to_string(), front.iter().map(|f| finalist(run, f)).collect());
         object.insert("ended".to_string(), Value::from(ended.name()));
         object.insert("notes".to_string(), Value::from(run.outcome.notes()));
         object.extend(json::object([
             ("method", Value::from(self.setting.method.name())),
             ("criterion", Value::from(criterion.key())),
             ("score", Value::from(*score)),
-            ("simulated_seconds", Value::from(*simulated_seconds)),
         ]));
+        if run.repeated.is_some() {
+            object.insert("score_std".to_string(), Value::from(run.winners_std()));
+        }
+        object.insert("simulated_seconds".to_string(), Value::from(*simulated_seconds));
         object
     }
 
@@ -123,7 +148,7 @@ impl SearchReport<'_> {
                         }
                     }
                     Value::Array(front) => {
-                        row.extend(winner_scores(&run.outcome));
+                        row.extend(winner_scores(run));
                         row.insert("front_size".to_string(), Value::from(front.len()));
                     }
                     other => {
@@ -195,7 +220,7 @@ impl SearchReport<'_> {
         ];
         let is_et_nas = matches!(self.setting.method, Method::EtNas(_));
         if !is_et_nas {
-            lines.push(("won by", self.reason(&run.outcome)));
+            lines.push(("won by", self.reason(run)));
         }
         lines.extend(self.spent());
         lines.push(("ended", ended.to_string()));
@@ -204,6 +229,9 @@ impl SearchReport<'_> {
             lines.push(("note", notes.join("\n")));
         }
         lines.extend(self.sources());
+        if run.repeated.as_ref().is_some_and(|records| !records.is_empty()) {
+            lines.push(("±", SPREAD.to_string()));
+        }
         text.push_str(&pairs(&lines));
         if !is_et_nas {
             return text;
@@ -212,19 +240,23 @@ impl SearchReport<'_> {
             1 => "\nThe only finalist, which won unopposed:\n",
             _ => "\nThe finalists, of which the winner (*) was chosen:\n",
         });
-        text.push_str(&self.front(&run.outcome));
+        text.push_str(&front_grid(self, run));
         text
     }
 
     /// What the winner of a method that is no ET-NAS won by.
-    fn reason(&self, outcome: &Outcome) -> String {
+    fn reason(&self, run: &Run) -> String {
+        let outcome = &run.outcome;
         let (value, title) = (score(outcome), outcome.criterion.title());
         match (outcome.criterion, self.setting.validated_on) {
             (Criterion::ValidAccuracy, Some(on)) if on != self.dataset => {
                 format!("{value} % {title} on {}", on.title())
             }
             (Criterion::ValidAccuracy, _) => format!("{value} % {title}"),
-            _ => format!("{title} {value}"),
+            _ => match run.winners_std() {
+                Some(std) => format!("{title} {value} ± {}", number::rounded(Measure::Naswot, Some(std))),
+                None => format!("{title} {value}"),
+            },
         }
     }
 
@@ -283,34 +315,6 @@ impl SearchReport<'_> {
         lines
     }
 
-    fn front(&self, outcome: &Outcome) -> String {
-        let right = |name: &str| (name.to_string(), Align::Right);
-        let mut header =
-            ["", "index", "LogSynflow ↑", "naswot ↑", "LossSlope ↑", "Degree ↑", "distance ↓"].map(right).to_vec();
-        let ranked = outcome.front.iter().any(|f| f.rank_sum.is_some());
-        if ranked {
-            header.pop();
-            header.push(right("ranks ↓"));
-        }
-        header.extend([right("test %"), ("cell".to_string(), Align::Left)]);
-        let mut grid = Grid::new(header);
-        for f in &outcome.front {
-            let ranks = f.rank_sum.map_or_else(|| number::ABSENT.to_string(), |sum| sum.to_string());
-            grid.row(vec![
-                if f.cell == outcome.winner { "*" } else { " " }.to_string(),
-                f.cell.index().to_string(),
-                number::rounded(Measure::LogSynflow, Some(f.log_synflow)),
-                number::rounded(Measure::Naswot, Some(f.naswot)),
-                number::rounded(Measure::LossSlope, f.loss_slope),
-                f.degree.to_string(),
-                if ranked { ranks } else { number::rounded(Measure::Utopian, f.distance) },
-                percent(self.setting.accuracies.lookup(&f.cell, self.dataset)),
-                f.cell.to_string(),
-            ]);
-        }
-        grid.text()
-    }
-
     fn several(&self) -> String {
         let mut text = self.heading();
         let right = |name: &str| (name.to_string(), Align::Right);
@@ -323,6 +327,11 @@ impl SearchReport<'_> {
             _ => ["Degree", "front"],
         };
         header.extend(own.map(right));
+        let spread = self.runs.iter().any(|run| run.winners_std().is_some());
+        if spread {
+            // Beside the score, which is the column before the last.
+            header.insert(header.len() - 1, right("±"));
+        }
         header.extend([right("seconds"), ("cell".to_string(), Align::Left)]);
         let mut grid = Grid::new(header);
         for run in self.runs {
@@ -339,7 +348,12 @@ impl SearchReport<'_> {
                 percent(self.accuracy(run)),
                 rank.map_or_else(|| number::ABSENT.to_string(), |(rank, _)| number::grouped(rank as u64)),
             ];
-            row.extend(own);
+            let [of_winner, of_run] = own;
+            row.push(of_winner);
+            if spread {
+                row.push(number::rounded(Measure::Naswot, run.winners_std()));
+            }
+            row.push(of_run);
             let precise = if seconds.total < 0.05 { 4 } else { 1 };
             row.extend([format!("{:.precise$}", seconds.total), winner.to_string()]);
             grid.row(row);
@@ -353,6 +367,9 @@ impl SearchReport<'_> {
         }
         lines.push(("ended", self.endings()));
         lines.extend(self.sources());
+        if spread {
+            lines.push(("±", SPREAD.to_string()));
+        }
         text.push_str(&pairs(&lines));
         text
     }
@@ -395,41 +412,6 @@ impl SearchReport<'_> {
         let lines: Vec<String> = counts.into_iter().map(|(sentence, count)| format!("{count} × {sentence}")).collect();
         lines.join("\n")
     }
-}
-
-/// Keys of a finalist's scores.
-const SCORES: [&str; 6] = ["log_synflow", "naswot", "loss_slope", "degree", "distance", "rank_sum"];
-
-/// What is known of the winner's scores, with the keys [`SCORES`].
-fn winner_scores(outcome: &Outcome) -> Map<String, Value> {
-    if let Some(winner) = outcome.front.iter().find(|f| f.cell == outcome.winner) {
-        return scores(winner);
-    }
-    let value = |key: &str| match (key, outcome.criterion) {
-        ("degree", _) => Value::from(outcome.winner.degree()),
-        ("naswot", Criterion::Naswot) => Value::from(outcome.score),
-        _ => Value::Null,
-    };
-    SCORES.into_iter().map(|key| (key.to_string(), value(key))).collect()
-}
-
-/// The scores of a finalist, with the keys [`SCORES`].
-fn scores(f: &Finalist) -> Map<String, Value> {
-    let [log_synflow, naswot, loss_slope, degree, distance, rank_sum] = SCORES;
-    json::object([
-        (log_synflow, Value::from(f.log_synflow)),
-        (naswot, Value::from(f.naswot)),
-        (loss_slope, f.loss_slope.map_or(Value::Null, Value::from)),
-        (degree, Value::from(f.degree)),
-        (distance, f.distance.map_or(Value::Null, Value::from)),
-        (rank_sum, f.rank_sum.map_or(Value::Null, Value::from)),
-    ])
-}
-
-fn finalist(f: &Finalist) -> Value {
-    let mut object = json::object([("arch", Value::from(f.cell.to_string())), ("index", Value::from(f.cell.index()))]);
-    object.extend(scores(f));
-    Value::Object(object)
 }
 
 /// The winner's value of what it won by.

@@ -149,6 +149,21 @@ impl Outcome {
         self
     }
 
+    /// The cells whose scores the report tells, and the measures that the run asked of them: of ET-NAS' finalists those that they were
+    /// compared by, of a cell that won by naswot that one.
+    pub fn scored(&self) -> (Vec<Cell>, Vec<Measure>) {
+        if self.front.is_empty() {
+            let own = self.criterion == Criterion::Naswot;
+            let winner = own.then_some((self.winner, Measure::Naswot));
+            return winner.into_iter().unzip();
+        }
+        let mut measures = vec![Measure::LogSynflow, Measure::Naswot];
+        if self.front.iter().any(|finalist| finalist.loss_slope.is_some()) {
+            measures.push(Measure::LossSlope);
+        }
+        (self.front.iter().map(|finalist| finalist.cell).collect(), measures)
+    }
+
     /// What a reader of the result should know, one sentence each; empty for an ordinary run.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();

@@ -100,11 +100,13 @@ impl Server {
     /// answer, an error if it was not scored yet.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if `watch` cancels; [`Error::Io`] if the one client of standard input and output is gone.
+    /// [`Error::Interrupted`] if `watch` cancels while a request is under way (without any it is the end of a server); [`Error::Io`] if the one client of standard input and output is gone.
     pub fn run(self, engine: &Engine, watch: &dyn Watch) -> Result<()> {
         let Server { waiting, entrance: Entrance { jobs, hall } } = self;
         drop(jobs);
         let most = engine.cells_at_a_time();
+        // Whether requests were cut off.
+        let mut cut = false;
         loop {
             if hall.deserted.load(Ordering::Acquire) {
                 let source = io::Error::from(io::ErrorKind::BrokenPipe);
@@ -136,7 +138,10 @@ impl Server {
             lost.into_iter().for_each(|job| job.send(String::new()));
             let (requests, senders): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|Job { request, answer, .. }| (request, answer)).unzip();
-            for (line, sender) in answers(engine, &requests, watch).into_iter().zip(senders) {
+            let lines = answers(engine, &requests, watch);
+            // Asked before anybody is answered: a client may end the server by a signal as soon as it has its answer.
+            cut |= watch.cancelled();
+            for (line, sender) in lines.into_iter().zip(senders) {
                 // A writer that is gone has counted what was on its way.
                 let _ = sender.send(line);
             }
@@ -145,6 +150,7 @@ impl Server {
         while hall.under_way.load(Ordering::Acquire) > 0 && Instant::now() < end {
             match waiting.recv_timeout(Duration::from_millis(1)) {
                 Ok(job) => {
+                    cut = true;
                     let id = match &job.request {
                         Ok(request) => request.id.clone(),
                         Err(refused) => refused.id.clone(),
@@ -156,7 +162,10 @@ impl Server {
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        Err(Error::Interrupted)
+        match cut || hall.under_way.load(Ordering::Acquire) > 0 {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
     }
 }
 

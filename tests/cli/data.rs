@@ -1,6 +1,9 @@
 //! `data check`: small files made here, so none is the published one; the facts of publishers are compared in the module's own tests.
 
+use super::common::cifar;
 use super::{etnas, stdout};
+use safetensors::tensor::TensorView;
+use safetensors::Dtype;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -18,22 +21,13 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 
 /// Records of CIFAR's binary form.
 fn records(count: usize, labels: &[u8]) -> Vec<u8> {
-    (0..count as u32).flat_map(|i| [labels, &noise(3072, i)].concat()).collect()
+    cifar::binary(&(0..count as u32).map(|i| noise(3072, i)).collect::<Vec<_>>(), labels)
 }
 
 /// ImageNet16's pickle: images with these labels.
-fn imagenet16(labels: &[u16]) -> Vec<u8> {
-    let mut out = b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(".to_vec();
-    labels.iter().for_each(|label| out.extend([b"M", &label.to_le_bytes()[..]].concat()));
-    out.extend(b"eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01");
-    out.extend([&[b'K', labels.len() as u8], &b"M\x00\x03\x86"[..]].concat());
-    out.extend(
-        b"cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01\x87Rq\x09(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T",
-    );
-    out.extend((labels.len() as u32 * 768).to_le_bytes());
-    out.extend(noise(labels.len() * 768, 7));
-    out.extend(b"tbu.");
-    out
+fn imagenet16(labels: &[usize]) -> Vec<u8> {
+    let images: Vec<Vec<u8>> = (0..labels.len() as u32).map(|i| noise(768, i)).collect();
+    cifar::py2_batch(&images, &[("labels", labels)])
 }
 
 /// The JSON report and the line on stderr of a check that ends with 2.
@@ -121,12 +115,20 @@ fn extracts_and_batches_that_nobody_published_are_read_and_counted() {
     assert!(text.contains("CIFAR-100") && text.contains("ok") && text.contains("3 images"), "{text}");
 
     let data: Vec<u8> = (0..2 * 3 * 4 * 4).flat_map(|i| (i as f32 * 0.37).sin().to_le_bytes()).collect();
-    let view = |shape: Vec<usize>| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &data).unwrap();
+    let view = |shape: Vec<usize>| TensorView::new(Dtype::F32, shape, &data).unwrap();
     let batch = safetensors::serialize([("images", view(vec![2, 3, 4, 4]))], None).unwrap();
     let batch = put(folder.path(), "batch", &batch);
     let report: Value =
         serde_json::from_str(&stdout(&["data", "check", batch.to_str().unwrap(), "--format=json"])).unwrap();
     assert_eq!((states(&report), &report["images"], &report["dataset"]), (vec!["ok"], &Value::from(2), &Value::Null));
+    let mut huge = data.clone();
+    huge[4 * 95..].copy_from_slice(&(-3e38f32).to_le_bytes());
+    let view_of = TensorView::new(Dtype::F32, vec![2, 3, 4, 4], &huge).unwrap();
+    let path = put(folder.path(), "huge", &safetensors::serialize([("images", view_of)], None).unwrap());
+    let (report, _) = wrong(&path, &[]);
+    let file = &report["files"][0];
+    assert_eq!((&file["state"], &file["found"]), (&"corrupt".into(), &"-3e38 at place 95".into()));
+    assert_eq!(file["expected"], "finite numbers of at most 1e6 in absolute value");
     let flat = put(folder.path(), "flat", &safetensors::serialize([("images", view(vec![2, 48]))], None).unwrap());
     let (report, _) = wrong(&flat, &[]);
     assert!(report["files"][0]["found"].as_str().unwrap().contains("[2, 48]"), "{report}");

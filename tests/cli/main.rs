@@ -19,6 +19,7 @@ mod reproduce;
 mod score;
 mod search;
 mod search_files;
+mod search_repeats;
 mod serve;
 mod sweep;
 mod table;

@@ -158,6 +158,18 @@ mod socket {
         child.wait().unwrap().code()
     }
 
+    /// What a server has written on stderr and was not read yet.
+    fn rest_of_stderr(child: &mut Child) -> String {
+        let mut text = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Ends a server that has answered everything: that is no failure.
+    fn end_idle(child: &mut Child, signal: i32) {
+        assert_eq!((end(child, signal), rest_of_stderr(child).as_str()), (Some(0), ""));
+    }
+
     fn ask(path: &Path, cells: &[usize]) -> Value {
         let mut stream = UnixStream::connect(path).unwrap();
         writeln!(stream, "{}", json!({"id": 1, "cells": cells, "measures": ["naswot"]})).unwrap();
@@ -191,8 +203,23 @@ mod socket {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && error.contains("a server that listens at"), "{error}");
         assert_eq!(ask(&path, &[1462])["records"][0], alone[0]);
-        assert_eq!(end(&mut child, libc::SIGTERM), Some(130));
+        end_idle(&mut child, libc::SIGTERM);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_server_on_stdin_that_is_asked_nothing_ends_quietly_by_a_signal() {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            let mut child = server(&[]);
+            let mut stdin = child.stdin.take().unwrap();
+            writeln!(stdin, "{}", json!({"cells": [1], "measures": ["degree"]})).unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+            assert!(line.contains("records"), "{line}");
+            // Its stdin stays open: it is the signal that ends it.
+            end_idle(&mut child, signal);
+            drop(stdin);
+        }
     }
 
     #[test]
@@ -204,7 +231,7 @@ mod socket {
         assert!(path.exists());
         let mut child = listening(&path, &["--sessions", "1"]);
         assert_eq!(ask(&path, &[3])["id"], 1);
-        assert_eq!(end(&mut child, libc::SIGINT), Some(130));
+        end_idle(&mut child, libc::SIGINT);
         std::fs::write(&path, "mine").unwrap();
         let output = super::super::etnas(&["serve", "--socket", path.to_str().unwrap()]).output().unwrap();
         assert!(String::from_utf8(output.stderr).unwrap().contains("Choose another path; nothing was changed."));
@@ -224,6 +251,8 @@ mod socket {
         }
         std::thread::sleep(std::time::Duration::from_millis(500));
         assert_eq!(end(&mut child, libc::SIGTERM), Some(130));
+        let error = rest_of_stderr(&mut child);
+        assert_eq!(error, "error: Interrupted; what was written so far is valid.\n");
         let answers: Vec<Value> =
             BufReader::new(stream).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), [0, 1, 2]);

@@ -1,16 +1,14 @@
 //! What every measure must give, whatever computes it: each check runs on plain f64, on the processor and on emulated cards alike.
 
+use super::network::shifted;
 use etnas::backend::{Backend, Hamming};
 use etnas::input::{Batch, RegressionTask};
 use etnas::measure::{loss_slope, naswot, SlopeFit};
 use etnas::plan::{Plan, Purpose, Term};
 use etnas::random::{Seeds, Stream};
 use etnas::reference::Reference;
-use etnas::space::{Block, Cell, Skeleton};
-use etnas::tensor_file::TensorFile;
-use etnas::weights::{Init, NormSlot, Reduce, Slot, Weights};
-use safetensors::tensor::TensorView;
-use safetensors::Dtype;
+use etnas::space::{Cell, Skeleton};
+use etnas::weights::{Init, Weights};
 use std::sync::Arc;
 
 /// Cells of a stage, height and width of the images, their number.
@@ -55,49 +53,6 @@ pub fn compare(cell: &Cell, ours: &Hamming, truth: &Hamming) {
     for (a, b) in ours.distance.iter().zip(&truth.distance) {
         assert!(a.abs_diff(*b) as f64 <= (1e-5 * truth.bits as f64).max(3.0), "{cell}: distance {a}, truth {b}");
     }
-}
-
-/// Weights of a cell's network through a file, every BatchNorm with a random γ and β.
-pub fn shifted(cell: &Cell, skeleton: Skeleton, stream: &mut Stream) -> Arc<Weights> {
-    let drawn = Weights::generated(skeleton, Init::Uniform, stream.bits()).unwrap();
-    let mut slots = vec![Slot::Stem, Slot::Classifier, Slot::ClassifierBias];
-    for (block, kind) in skeleton.blocks().enumerate() {
-        match kind {
-            Block::Cell { .. } => slots
-                .extend((0..6).filter_map(|edge| Some(Slot::Edge { block, edge, kernel: cell.ops()[edge].kernel()? }))),
-            Block::Reduction { stage } => slots
-                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
-        }
-    }
-    let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
-    let mut norms = vec![(NormSlot::Last, skeleton.stage_channels(2))];
-    for slot in slots {
-        let shape = slot.shape(&skeleton).to_vec();
-        let used = match slot {
-            Slot::Classifier => 2,
-            Slot::ClassifierBias => 1,
-            Slot::Reduction { conv: Reduce::Shortcut, .. } => 4,
-            _ => {
-                norms.push((NormSlot::After(slot), shape[0]));
-                4
-            }
-        };
-        tensors.push((slot.name(&skeleton), shape[..used].to_vec(), drawn.tensor(slot).to_vec()));
-    }
-    for (slot, channels) in norms {
-        let [gamma, beta] = slot.names(&skeleton);
-        tensors.push((gamma, vec![channels], (0..channels).map(|_| 1.0 + stream.symmetric(0.5)).collect()));
-        tensors.push((beta, vec![channels], (0..channels).map(|_| stream.symmetric(0.5)).collect()));
-    }
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(.., v)| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
-    let views = tensors
-        .iter()
-        .zip(&bytes)
-        .map(|((name, shape, _), bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), safetensors::serialize(views, None).unwrap()).unwrap();
-    let tensors = TensorFile::open(file.path()).unwrap();
-    Arc::new(Weights::from_safetensors(&tensors, "", cell, (skeleton.height, skeleton.width)).unwrap())
 }
 
 /// naswot's raw numbers as in f64, and −∞ where they are.

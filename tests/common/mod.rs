@@ -1,10 +1,11 @@
 //! What several test files need.
 #![allow(dead_code)]
 
-pub mod changed;
+pub mod cifar;
 pub mod golden;
 pub mod golden_checks;
 pub mod measures;
+pub mod network;
 pub mod pickled;
 pub mod program;
 pub mod sweeps;

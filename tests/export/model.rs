@@ -1,7 +1,8 @@
 //! The network as ONNX.
 
 use super::run::run;
-use crate::common::measures::{batch, cells, fresh, shifted};
+use crate::common::measures::{batch, cells, fresh};
+use crate::common::network::shifted;
 use etnas::engine::Inputs;
 use etnas::engine::{Device, Engine, Options};
 use etnas::export::onnx::{Graph, Model, IR_VERSION, OPSET};

@@ -26,6 +26,7 @@ pub fn all() -> Vec<Vec<&'static str>> {
         tiny(&["score", "9930", "10", "1651", "--repeats", "2", "--measures", "naswot,synflow,utopian,params"]),
         tiny(&[&["search", "--quiet", "--runs", "2"], &evolution[..]].concat()),
         tiny(&["search", "--quiet", "--method", "random-naswot", "--evaluations", "3"]),
+        tiny(&[&["search", "--quiet", "--repeats", "2"], &evolution[..]].concat()),
         vec!["correlate", "a.jsonl", "--bootstrap", "20"],
         vec!["correlate", "a.jsonl", "b.jsonl", "--compare"],
         vec!["rank", "a.jsonl"],

@@ -1,15 +1,21 @@
 //! Small valid files of every kind, made here: what mutations begin with.
 
+#[path = "../common/cifar.rs"]
+mod cifar;
+#[path = "../common/network.rs"]
+#[allow(dead_code)]
+mod network;
 #[path = "../common/pickled.rs"]
 #[allow(dead_code)]
 mod pickled;
 
 use super::bodies::{valid_metadata, MEASURES, SWEEP_CELLS, WEIGHTS_CELL};
+use cifar::{binary, py2_batch, py3_batch};
 use etnas::engine::{Record, Score, Status};
 use etnas::report::{Columns, Format};
-use etnas::space::{Block, Cell, Skeleton};
+use etnas::space::{Cell, Skeleton};
 use etnas::table::import;
-use etnas::weights::{Init, Reduce, Slot, Weights};
+use etnas::weights::{Init, Weights};
 use pickled::{benchmark, bzip2, cell_results, naslib, Py};
 use safetensors::tensor::TensorView;
 use safetensors::Dtype;
@@ -23,13 +29,16 @@ pub fn of(name: &str) -> Vec<Vec<u8>> {
         "torch" => vec![torch_legacy(), torch_zip()],
         "tables" => tables(),
         "cifar" => vec![
-            binary(&[3]),
-            binary(&[7, 55]),
-            py2_batch(3072, &[("labels", vec![3, 9])]),
-            py3_batch(3072, "labels", &[0, 9]),
-            py2_batch(3072, &[("fine_labels", vec![3, 99]), ("coarse_labels", vec![1, 19])]),
+            binary(&images(2, 3072), &[3]),
+            binary(&images(2, 3072), &[7, 55]),
+            py2_batch(&images(2, 3072), &[("labels", &[3, 9])]),
+            py3_batch(&images(2, 3072), "labels", &[0, 9]),
+            py2_batch(&images(2, 3072), &[("fine_labels", &[3, 99]), ("coarse_labels", &[1, 19])]),
         ],
-        "imagenet16" => vec![py2_batch(768, &[("labels", vec![1, 120])]), py3_batch(768, "labels", &[120, 1000])],
+        "imagenet16" => vec![
+            py2_batch(&images(2, 768), &[("labels", &[1, 120])]),
+            py3_batch(&images(2, 768), "labels", &[120, 1000]),
+        ],
         "batch" => vec![
             tensors(&[("images", vec![2, 3, 4, 8], Dtype::F32)]),
             tensors(&[("images", vec![1, 3, 4, 4], Dtype::F16)]),
@@ -96,8 +105,8 @@ fn pickles() -> Vec<Vec<u8>> {
         mixed.pickle(),
         old.to_vec(),
         scalar.to_vec(),
-        py2_batch(12, &[("labels", vec![1, 300])]),
-        py3_batch(12, "x", &[2]),
+        py2_batch(&images(2, 12), &[("labels", &[1, 300])]),
+        py3_batch(&images(1, 12), "x", &[2]),
     ]
 }
 
@@ -161,63 +170,9 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     packed.finish().expect("memory")
 }
 
-/// Two records of CIFAR's binary form.
-fn binary(labels: &[u8]) -> Vec<u8> {
-    (0..2).flat_map(|_| [labels, &noise(3072)].concat()).collect()
-}
-
-/// The text of a Python 2 pickle: SHORT_BINSTRING and a memo number.
-fn py2_text(text: &str, memo: u8) -> Vec<u8> {
-    [&[b'U', text.len() as u8], text.as_bytes(), &[b'q', memo]].concat()
-}
-
-/// An integer as BININT2.
-fn integer(value: usize) -> Vec<u8> {
-    [b"M", &(value as u16).to_le_bytes()[..]].concat()
-}
-
-/// A batch as Python 2 and numpy 1 write it, in protocol 2, as many images as labels.
-fn py2_batch(bytes: usize, keys: &[(&str, Vec<usize>)]) -> Vec<u8> {
-    let mut out = b"\x80\x02}q\x01(".to_vec();
-    for (i, (key, labels)) in keys.iter().enumerate() {
-        out.extend(py2_text(key, 20 + 2 * i as u8));
-        out.extend([b']', b'q', 21 + 2 * i as u8, b'(']);
-        out.extend(labels.iter().flat_map(|&label| integer(label)));
-        out.push(b'e');
-    }
-    let count = keys[0].1.len();
-    out.extend(py2_text("data", 6));
-    out.extend(b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01b\x87Rq\x09(K\x01");
-    out.extend([integer(count), integer(bytes)].concat());
-    out.extend(b"\x86cnumpy\ndtype\nq\x0aU\x02u1K\x00K\x01\x87Rq\x0b(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
-    out.extend(((count * bytes) as u32).to_le_bytes());
-    out.extend(noise(count * bytes));
-    out.extend(b"tbu.");
-    out
-}
-
-/// The same as numpy 2 and Python 3 write it, in protocol 4.
-fn py3_batch(bytes: usize, key: &str, labels: &[usize]) -> Vec<u8> {
-    let text = |text: &str| [&[0x8c, text.len() as u8], text.as_bytes(), &[0x94]].concat();
-    let global = |module: &str, name: &str| [text(module), text(name), vec![0x93, 0x94]].concat();
-    let mut out = b"}\x94(".to_vec();
-    out.extend(text("data"));
-    out.extend(global("numpy._core.multiarray", "_reconstruct"));
-    out.extend(global("numpy", "ndarray"));
-    out.extend(b"K\x00\x85\x94C\x01b\x94\x87\x94R\x94(K\x01");
-    out.extend([integer(labels.len()), integer(bytes)].concat());
-    out.extend(b"\x86\x94");
-    out.extend(global("numpy", "dtype"));
-    out.extend([text("u1"), b"\x89\x88\x87\x94R\x94(K\x03".to_vec(), text("|")].concat());
-    out.extend(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t\x94b\x89B");
-    out.extend(((labels.len() * bytes) as u32).to_le_bytes());
-    out.extend(noise(labels.len() * bytes));
-    out.extend(b"\x94t\x94b");
-    out.extend(text(key));
-    out.extend(b"]\x94(");
-    out.extend(labels.iter().flat_map(|&label| integer(label)));
-    out.extend(b"eu.");
-    [&b"\x80\x04\x95"[..], &(out.len() as u64).to_le_bytes(), &out].concat()
+/// So many images of `bytes` bytes.
+fn images(count: usize, bytes: usize) -> Vec<Vec<u8>> {
+    noise(count * bytes).chunks(bytes).map(<[u8]>::to_vec).collect()
 }
 
 /// A safetensors file with finite values.
@@ -244,33 +199,9 @@ fn tensors(list: &[(&str, Vec<usize>, Dtype)]) -> Vec<u8> {
 fn weights() -> Vec<u8> {
     let skeleton = Skeleton { channels: 1, cells_per_stage: 1, classes: 2, height: 8, width: 8 };
     let weights = Weights::generated(skeleton, Init::Uniform, 1).expect("a network");
-    let mut slots = vec![Slot::Stem, Slot::Classifier, Slot::ClassifierBias];
-    for (block, kind) in skeleton.blocks().enumerate() {
-        match kind {
-            Block::Reduction { stage } => slots
-                .extend([Reduce::ConvA, Reduce::ConvB, Reduce::Shortcut].map(|conv| Slot::Reduction { stage, conv })),
-            Block::Cell { .. } => {
-                let ops = *cell(WEIGHTS_CELL).ops();
-                slots.extend((0..6).filter_map(|edge| Some(Slot::Edge { block, edge, kernel: ops[edge].kernel()? })));
-            }
-        }
-    }
-    let data: Vec<(String, Vec<usize>, Vec<u8>)> = slots
-        .into_iter()
-        .map(|slot| {
-            let dimensions = match slot {
-                Slot::Classifier => 2,
-                Slot::ClassifierBias => 1,
-                _ => 4,
-            };
-            let bytes = weights.tensor(slot).iter().flat_map(|v| v.to_le_bytes()).collect();
-            (slot.name(&skeleton), slot.shape(&skeleton)[..dimensions].to_vec(), bytes)
-        })
-        .collect();
-    let views = data.iter().map(|(name, shape, data)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).expect("a tensor"))
-    });
-    safetensors::serialize(views, None).expect("a file in memory")
+    let slots = network::slots(&cell(WEIGHTS_CELL), &skeleton).into_iter();
+    let tensors: Vec<_> = slots.map(|slot| network::named(slot, &skeleton, weights.tensor(slot).to_vec())).collect();
+    network::file(&tensors)
 }
 
 fn scores() -> Vec<Vec<u8>> {
