@@ -117,10 +117,7 @@ pub fn table3(lab: &mut Laboratory) -> Result<Reproduction> {
     let mut entries = Vec::new();
     for dataset in lab.setting.datasets.clone() {
         let scored = scored(lab, dataset)?;
-        // A sample holds few classes twice: both populations would say the same.
-        let whole = lab.setting.sample.is_none();
-        let populations = if whole { Population::ALL.as_slice() } else { &Population::ALL[..1] };
-        for population in populations {
+        for population in lab.setting.populations() {
             entries.extend((0..COLUMNS.len()).flat_map(|column| rows(scored.as_ref(), dataset, column, *population)));
         }
     }
@@ -178,11 +175,13 @@ pub fn fig2(lab: &mut Laboratory) -> Result<(Reproduction, Option<Scored>)> {
     let start = Instant::now();
     let dataset = Dataset::ImageNet16;
     let scored = scored(lab, dataset)?;
-    let entries: Vec<Entry> =
-        [2, 3].into_iter().flat_map(|column| rows(scored.as_ref(), dataset, column, Population::All)).collect();
+    let populations = lab.setting.populations();
+    let of = |population: &Population| [2, 3].map(|column| rows(scored.as_ref(), dataset, column, *population));
+    let entries: Vec<Entry> = populations.iter().flat_map(of).flatten().collect();
     let notes = vec![match &scored {
         Some(scored) => {
-            format!("Over {} cells; the paper does not say how many its picture shows.", scored.cells.len())
+            let count = crate::report::grouped(scored.cells.len() as u64);
+            format!("The picture has {count} cells; the paper does not say how many its own shows.")
         }
         None => NO_TABLE.to_string(),
     }];

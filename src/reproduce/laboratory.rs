@@ -9,7 +9,7 @@ use crate::measure::Measure;
 use crate::random::Seeds;
 use crate::search::{LiveScores, Method, Scores};
 use crate::space::Cell;
-use crate::statistics::ScoreSet;
+use crate::statistics::{Population, ScoreSet};
 use crate::table::{Accuracies, ScoreFile};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -44,6 +44,14 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The populations of correlations, the larger first. A sample holds few classes twice: both would say the same.
+    pub fn populations(&self) -> &'static [Population] {
+        match self.sample {
+            None => &Population::ALL,
+            Some(_) => &[Population::All],
+        }
+    }
+
     /// Runs of a row: how often `method` is run.
     pub fn runs_of(&self, method: &Method, published: bool) -> usize {
         let scores = method.foreseen_scores();
