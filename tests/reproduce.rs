@@ -197,6 +197,26 @@ fn live_runs_tell_what_was_computed_and_what_was_remembered() {
 }
 
 #[test]
+fn a_method_is_timed_once_where_scores_are_limited() {
+    let builtin = Accuracies::builtin();
+    let limited = Setting { datasets: vec![Dataset::ImageNet16], most_scores: Some(1000), ..setting(2) };
+    let mut lab = Laboratory::new(limited, &builtin, &[], &()).unwrap();
+    let [first, again] = [(), ()].map(|()| reproduce::table4(&mut lab).unwrap().entries);
+    let found = |entries: &[Entry], row| {
+        figure(entries, row, Dataset::ImageNet16, Quantity::Accuracy).found.as_ref().unwrap().clone()
+    };
+    for row in ["RANK", "NO DEGREE", "ET-NAS"] {
+        let (first, again) = (found(&first, row), found(&again, row));
+        assert!(first.cold_seconds.is_some_and(|seconds| seconds > 0.0) && first.origin.computed > 0, "{first:?}");
+        assert_eq!((again.cold_seconds, again.mean), (first.cold_seconds, first.mean), "{row}");
+    }
+    // ET-NAS came last: all of its scores are there.
+    assert_eq!(found(&again, "ET-NAS").origin.computed, 0);
+    let extra = found(&first, "ET-NAS without Degree");
+    assert!(extra.cold_seconds.is_none() && extra.origin.remembered > 0, "{extra:?}");
+}
+
+#[test]
 fn rows_that_would_take_long_get_one_run_where_that_is_asked() {
     let quick = Setting { most_scores: Some(1_000), ..setting(5) };
     let drawn = |n| Method::RandomNaswot(RandomNaswot { evaluations: n });

@@ -239,7 +239,8 @@ fn quick_note(experiment: Experiment, limited: bool) -> String {
         Experiment::Table2 => runs + ".",
         _ if !limited => runs + ".",
         _ => format!(
-            "{runs}; one where {QUICK_RUNS} would ask for more than {} scores of networks, or where the paper has no figure.",
+            "{runs}; one where {QUICK_RUNS} would ask for more than {} scores of networks, or where the paper has no figure. A method is timed \
+             once, and only if the paper has its time: other rows use what was computed before.",
             report::grouped(QUICK_SCORES as u64)
         ),
     }

@@ -73,6 +73,8 @@ pub struct Laboratory<'a> {
     /// Scores of the whole space, by data set.
     sets: [Option<ScoreSet>; 3],
     engines: [Option<Engine>; 3],
+    /// Seconds of cold runs.
+    timed: Vec<(Dataset, Method, f64)>,
 }
 
 /// The measures that files may hold in the engine's stead.
@@ -103,7 +105,24 @@ impl<'a> Laboratory<'a> {
                 sets[dataset as usize] = Some(ScoreSet::of_space(&own)?);
             }
         }
-        Ok(Laboratory { setting, accuracies, watch, sets, engines: [None, None, None] })
+        Ok(Laboratory { setting, accuracies, watch, sets, engines: [None, None, None], timed: Vec::new() })
+    }
+
+    /// Whether the first run of a row is to be cold, so that it can be timed: the engine forgets every score before. Where there is a
+    /// limit to scores, only methods whose time is published are, and those once; the other rows use what was computed before.
+    pub fn begins_cold(&self, dataset: Dataset, method: &Method, published: bool) -> bool {
+        self.setting.most_scores.is_none() || (published && self.timed(dataset, method).is_none())
+    }
+
+    /// Seconds of a cold run of a method on a data set, if there was one.
+    pub fn timed(&self, dataset: Dataset, method: &Method) -> Option<f64> {
+        let mut known = self.timed.iter();
+        known.find(|(of, timed, _)| *of == dataset && timed == method).map(|(_, _, seconds)| *seconds)
+    }
+
+    /// Keeps the seconds of a cold run.
+    pub fn keep_time(&mut self, dataset: Dataset, method: &Method, seconds: f64) {
+        self.timed.push((dataset, method.clone(), seconds));
     }
 
     /// The options of a data set's engine.

@@ -185,7 +185,7 @@ impl Row {
         datasets.into_iter().map(entry).collect()
     }
 
-    /// The runs of a data set. The first is cold: what the engine remembers is forgotten before.
+    /// The runs of a data set, of which the first may be cold: [`Laboratory::begins_cold`].
     fn found(&self, lab: &mut Laboratory, dataset: Dataset) -> Result<Result<Found, String>> {
         let (accuracies, seeds) = (lab.accuracies, lab.seeds());
         let runs = lab.setting.runs_of(&self.method, self.paper.is_some());
@@ -202,23 +202,28 @@ impl Row {
             false => None,
         };
         let (start, mut cold_seconds) = (Instant::now(), None);
+        let cold = lab.begins_cold(dataset, &self.method, self.paper.is_some());
         let (mut origin, mut outcomes) = (Origin::default(), Vec::<Outcome>::with_capacity(runs));
         for run in 0..runs {
             let live = !self.method.needs_scores().is_empty();
             if live {
                 let mut bench = lab.bench(dataset, run)?;
-                if run == 0 {
+                if run == 0 && cold {
                     bench.forget();
                 }
                 outcomes.push(self.method.run(&mut bench, trained.as_ref(), seeds.search, run)?);
                 let of_run = bench.take_origin();
-                if run == 0 && of_run.from_files == 0 && of_run.computed > 0 {
+                if run == 0 && cold && of_run.from_files == 0 && of_run.computed > 0 {
                     cold_seconds = outcomes.last().map(|outcome| outcome.seconds.total);
                 }
                 origin = origin.and(of_run);
             } else {
                 outcomes.push(self.method.run(&mut Nothing, trained.as_ref(), seeds.search, run)?);
             }
+        }
+        match cold_seconds {
+            Some(seconds) => lab.keep_time(dataset, &self.method, seconds),
+            None => cold_seconds = lab.timed(dataset, &self.method).filter(|_| !cold),
         }
         origin.from_table = outcomes.iter().map(|outcome| outcome.evaluations.trained).sum();
         let summary = Summary::of(outcomes.iter().map(|outcome| accuracies.lookup(&outcome.winner, dataset)));
