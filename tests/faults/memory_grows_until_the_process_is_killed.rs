@@ -36,7 +36,8 @@ fn the_peak_after_2000_cells_is_that_after_500() {
     let early = peak(&child).unwrap();
     let mut last = early;
     while child.try_wait().unwrap().is_none() {
-        last = peak(&child).unwrap_or(last);
+        // The kernel's figure is of several counters, and may read a little lower than before.
+        last = last.max(peak(&child).unwrap_or(last));
         std::thread::sleep(Duration::from_millis(1));
     }
     let records = rows(&fs::read_to_string(&path).unwrap());
