@@ -6,11 +6,6 @@ use crate::space::{Block, Cell, Skeleton};
 use crate::tensor_file::TensorFile;
 use std::sync::Arc;
 
-/// The largest absolute value of a weight, γ or β of a file. Those of trained networks are below ten. What f32 sums of larger ones cannot hold, a
-/// ReLU may turn into a number again, and scores would be finite and mean nothing. LossSlope's heads have no ReLU behind them and may be of
-/// any size: a training that they make diverge is called so.
-pub const LARGEST_WEIGHT: f32 = 1e3;
-
 const REMEDY: &str = "Save the state_dict of the NATS-Bench network of this very cell.";
 
 impl Weights {
@@ -20,8 +15,7 @@ impl Weights {
     /// BatchNorms that the file lacks are γ = 1, β = 0; running statistics are ignored; LossSlope's heads are read if there.
     ///
     /// # Errors
-    /// A tensor that the cell needs is missing or misshapen, or holds a value above [`LARGEST_WEIGHT`]; the file holds convolutions that the
-    /// cell does not have.
+    /// A tensor that the cell needs is missing or misshapen, or the file holds convolutions that the cell does not have.
     pub fn from_safetensors(file: &TensorFile, prefix: &str, cell: &Cell, size: (usize, usize)) -> Result<Weights> {
         let skeleton = Weights::skeleton_of(file, prefix, size)?;
         let mut weights = Weights::empty(skeleton, None);
@@ -79,9 +73,6 @@ impl Weights {
         if tensor.shape != expected {
             return Err(file.wrong(&name, format!("the shape {expected:?}"), format!("{:?}", tensor.shape), REMEDY));
         }
-        if !head {
-            in_range(file, &name, &tensor.values)?;
-        }
         let values: Arc<[f32]> = tensor.values.into();
         self.tensors[slot.position()] = values.into();
         self.given.get_or_insert_default().insert(slot);
@@ -99,24 +90,9 @@ impl Weights {
             if tensor.shape != [channels] {
                 return Err(file.wrong(name, format!("the shape [{channels}]"), format!("{:?}", tensor.shape), REMEDY));
             }
-            if !matches!(slot, NormSlot::Head(_)) {
-                in_range(file, name, &tensor.values)?;
-            }
         }
         self.norms.insert(slot, Norm { gamma: g.values, beta: b.values });
         Ok(())
-    }
-}
-
-/// Refuses values above [`LARGEST_WEIGHT`].
-fn in_range(file: &TensorFile, name: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|value| value.abs() > LARGEST_WEIGHT) {
-        None => Ok(()),
-        Some(at) => {
-            let found = format!("{:e} at element {at}", values.get(at).copied().unwrap_or(f32::NAN));
-            let expected = format!("values of at most {LARGEST_WEIGHT:e} in absolute value");
-            Err(file.wrong(name, expected, found, "Mend the program that wrote it: trained weights are below ten."))
-        }
     }
 }
 

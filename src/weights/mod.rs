@@ -10,7 +10,6 @@ mod names;
 mod slot;
 mod source;
 
-pub use import::LARGEST_WEIGHT;
 pub use init::Init;
 pub use slot::{NormSlot, Reduce, Slot, HEAD_CHANNELS};
 pub use source::WeightSource;
