@@ -182,11 +182,8 @@ fn failed(source: io::Error) -> Error {
     Error::Io { action: "writing the results".to_string(), source }
 }
 
-/// That a file could be put at this path, found out without changing what is there.
-pub(super) fn check_writable(path: &Path) -> Result<()> {
-    let pending = Pending::beside(path)?;
-    settle(pending.file.get_ref().path());
-    Ok(())
+pub(super) fn unwritable(path: &Path, kind: ErrorKind) -> Error {
+    Error::Unwritable { path: path.to_path_buf(), source: kind.into() }
 }
 
 /// `PATH.meta.json`.
@@ -194,6 +191,52 @@ pub(super) fn metadata_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".meta.json");
     PathBuf::from(name)
+}
+
+/// Where a file will stand.
+pub(super) struct Place {
+    folder: PathBuf,
+    /// In that folder.
+    pub target: PathBuf,
+    /// Those of the file that is there.
+    permissions: Option<fs::Permissions>,
+}
+
+impl Place {
+    /// The place that a path names, if a file may be put there as far as can be seen without writing one.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`]; [`Error::Options`] where another process writes the file that is there.
+    pub fn of(path: &Path) -> Result<Place> {
+        let failed = |source| Error::Unwritable { path: path.to_path_buf(), source };
+        if path.as_os_str().as_encoded_bytes().last().is_some_and(|&b| std::path::is_separator(b.into())) {
+            return Err(unwritable(path, ErrorKind::IsADirectory));
+        }
+        // A link keeps pointing where it points: the file behind it is replaced.
+        let (target, permissions) = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(unwritable(path, ErrorKind::IsADirectory)),
+            Ok(found) => {
+                let old = OpenOptions::new().append(true).open(path).map_err(failed)?;
+                if let Err(TryLockError::WouldBlock) = old.try_lock_shared() {
+                    return Err(written_by_another(path));
+                }
+                (fs::canonicalize(path).map_err(failed)?, Some(found.permissions()))
+            }
+            Err(absent) if absent.kind() == ErrorKind::NotFound => (path.to_path_buf(), None),
+            Err(source) => return Err(failed(source)),
+        };
+        let folder = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        if target.file_name().is_none() {
+            return Err(unwritable(path, ErrorKind::InvalidInput));
+        }
+        if !fs::metadata(&folder).map_err(failed)?.is_dir() {
+            return Err(unwritable(path, ErrorKind::NotADirectory));
+        }
+        Ok(Place { folder, target, permissions })
+    }
 }
 
 /// A file under a temporary name.
@@ -204,35 +247,8 @@ struct Pending {
 
 impl Pending {
     fn beside(path: &Path) -> Result<Pending> {
-        let unwritable = |source| Error::Unwritable { path: path.to_path_buf(), source };
-        let is_folder = || unwritable(ErrorKind::IsADirectory.into());
-        if path.as_os_str().as_encoded_bytes().last().is_some_and(|&b| std::path::is_separator(b.into())) {
-            return Err(is_folder());
-        }
-        // A link keeps pointing where it points: the file behind it is replaced.
-        let (target, permissions) = match fs::metadata(path) {
-            Ok(found) if found.is_dir() => return Err(is_folder()),
-            Ok(found) => {
-                let old = OpenOptions::new().append(true).open(path).map_err(unwritable)?;
-                if let Err(TryLockError::WouldBlock) = old.try_lock_shared() {
-                    return Err(written_by_another(path));
-                }
-                (fs::canonicalize(path).map_err(unwritable)?, Some(found.permissions()))
-            }
-            Err(absent) if absent.kind() == ErrorKind::NotFound => (path.to_path_buf(), None),
-            Err(source) => return Err(unwritable(source)),
-        };
-        let folder = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        if target.file_name().is_none() {
-            return Err(unwritable(ErrorKind::InvalidInput.into()));
-        }
-        if !fs::metadata(folder).map_err(unwritable)?.is_dir() {
-            return Err(unwritable(ErrorKind::NotADirectory.into()));
-        }
-        let file = create(folder, permissions).map_err(|e| unwritable(e.kind().into()))?;
+        let Place { folder, target, permissions } = Place::of(path)?;
+        let file = create(&folder, permissions).map_err(|e| unwritable(path, e.kind()))?;
         remember_unfinished(file.path());
         Ok(Pending { file: BufWriter::new(file), target })
     }

@@ -3,7 +3,7 @@
 //! FILE holds whole records and at most one that a dying process left half written. FILE.meta.json is there before the first record and
 //! says `"complete": false` until the last. While a process writes it holds a lock on FILE, which ends with the process.
 
-use super::output::{check_writable, metadata_path, remember_unfinished, settle};
+use super::output::{metadata_path, remember_unfinished, settle, unwritable, Place};
 use crate::error::{Error, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, ErrorKind, Seek, SeekFrom, Write};
@@ -47,10 +47,9 @@ impl SweepFile {
     /// # Errors
     /// [`Error::Unwritable`]; [`Error::Options`] where another process writes the file, or where it is there and shall not be.
     pub fn open(path: &Path, existing: Existing) -> Result<SweepFile> {
-        let unwritable = |source| Error::Unwritable { path: path.to_path_buf(), source };
         let metadata = metadata_path(path);
-        check_writable(path)?;
-        check_writable(&metadata)?;
+        Place::of(path)?;
+        let probe = part_of(&Place::of(&metadata)?.target);
         let (file, created, unlocked) = open_locked(path)?;
         if created {
             remember_unfinished(path);
@@ -58,7 +57,10 @@ impl SweepFile {
         let (kept, opening, synced) = (0, String::new(), Instant::now());
         let path = path.to_path_buf();
         let opened = SweepFile { path, metadata, file, kept, opening, begun: false, created, synced, unlocked };
-        let bytes = opened.bytes().map_err(unwritable)?;
+        // Under the lock, for the probe has the name that the metadata are first written under.
+        let probed = File::create(&probe).and_then(|_| fs::remove_file(&probe));
+        probed.map_err(|e| unwritable(&opened.metadata, e.kind()))?;
+        let bytes = opened.bytes().map_err(|e| unwritable(path, e.kind()))?;
         if existing == Existing::Refuse && bytes > 0 {
             return Err(Error::options(
                 format!("-o {}", opened.path.display()),
@@ -215,9 +217,7 @@ fn still_there(_: &File, _: &Path) -> bool {
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link keeps pointing where it points.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut part = target.clone().into_os_string();
-    part.push(".part");
-    let part = PathBuf::from(part);
+    let part = part_of(&target);
     let written = File::create(&part).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         if let Ok(old) = fs::metadata(&target) {
@@ -236,6 +236,13 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
+}
+
+/// `TARGET.part`.
+fn part_of(target: &Path) -> PathBuf {
+    let mut part = target.as_os_str().to_os_string();
+    part.push(".part");
+    PathBuf::from(part)
 }
 
 #[cfg(test)]
@@ -276,6 +283,34 @@ mod tests {
         fs::write(&old, "").unwrap();
         drop(SweepFile::open(&old, Existing::Refuse).unwrap());
         assert!(old.exists());
+    }
+
+    #[test]
+    fn no_name_is_left_by_a_process_killed_at_any_moment() {
+        // Every name that ever stands in the folder is one that the next process replaces or removes.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        let mut seen = std::collections::BTreeSet::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..300 {
+                    let mut file = SweepFile::open(&path, Existing::Resume).unwrap();
+                    file.append(&format!("{round}\n")).unwrap();
+                }
+                ended.store(true, std::sync::atomic::Ordering::Release);
+            });
+            while !ended.load(std::sync::atomic::Ordering::Acquire) {
+                seen.extend(fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()));
+            }
+        });
+        assert!(
+            seen.iter().all(|name| ["a", "a.meta.json", "a.meta.json.part"].iter().any(|known| name == known)),
+            "{seen:?}"
+        );
+        fs::write(folder.path().join("a.meta.json.part"), "half").unwrap();
+        drop(SweepFile::open(&path, Existing::Resume).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
