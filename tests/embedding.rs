@@ -8,9 +8,9 @@ use etnas::engine::{Columns, Engine, EngineBuilder, Options, Status};
 use etnas::input::{Dataset, Source};
 use etnas::measure::Measure;
 use etnas::random::Stream;
-use etnas::space::Cell;
+use etnas::space::{Cell, Skeleton};
 use etnas::tensor_file::TensorFile;
-use etnas::weights::{Init, WeightSource, Weights};
+use etnas::weights::{Init, Reduce, Slot, WeightSource, Weights};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -189,6 +189,67 @@ fn images_in_memory_are_as_good_as_those_of_a_file() {
     assert!(error.to_string().contains("expected 16×16 pixels, found 8×8"), "{error}");
     let few = quick().batch(5).data(Source::tensor(pixels, shape).unwrap()).build().err().unwrap();
     assert!(few.to_string().contains("The images given: expected at least 5 images"), "{few}");
+}
+
+/// A BatchNorm takes the scale of a convolution back, so weights of any scale give the same naswot, unless f32 cannot hold what they make of the
+/// images: then they are refused, where a ReLU might otherwise make a number of an overflow.
+#[test]
+fn weights_that_f32_cannot_sum_are_refused_and_others_scored_as_they_are() {
+    let mut stream = fresh();
+    let cell: Cell = "1462".parse().unwrap();
+    let skeleton = Skeleton { channels: 8, cells_per_stage: 1, classes: 10, height: 16, width: 16 };
+    let drawn = Weights::generated(skeleton, Init::Uniform, stream.bits()).unwrap();
+    let engine = |change: Slot, power: i32| {
+        let tensors = network::slots(&cell, &skeleton).into_iter().map(|slot| {
+            let factor = if slot == change { 2f32.powi(power) } else { 1.0 };
+            network::named(slot, &skeleton, drawn.tensor(slot).iter().map(|weight| weight * factor).collect())
+        });
+        let file = network::file(&tensors.collect::<Vec<_>>());
+        quick()
+            .weights(WeightSource::Tensors(Arc::new(TensorFile::of_bytes("weights", file).unwrap())))
+            .build()
+            .unwrap()
+    };
+    let score = |engine: &Engine, measure| engine.score(&[cell], &[measure]).map(|scores| scores.columns[0].values[0]);
+    // Of these scales the shift of the variance by 1e-5 is too small to be seen.
+    let slots = network::slots(&cell, &skeleton);
+    let scaled: Vec<Slot> = slots
+        .into_iter()
+        .filter(|slot| {
+            !matches!(slot, Slot::Classifier | Slot::ClassifierBias | Slot::Reduction { conv: Reduce::Shortcut, .. })
+        })
+        .collect();
+    // The stem and some of the others: all would take a minute.
+    let others = stream.distinct(4, scaled.len() - 1);
+    for slot in [0].into_iter().chain(others.into_iter().map(|at| at + 1)).map(|at| scaled[at]) {
+        let expected = score(&engine(slot, 12), Measure::Naswot).unwrap();
+        let (mut held, mut refused) = (0, 0);
+        for power in [20, 40, 90, 126] {
+            let engine = engine(slot, power);
+            match score(&engine, Measure::Naswot) {
+                Ok(found) => {
+                    held += 1;
+                    assert!(
+                        (found - expected).abs() < 1e-3 * expected.abs(),
+                        "{slot:?} by 2^{power}: {found}, {expected}"
+                    );
+                    if power == 20 {
+                        assert!(score(&engine, Measure::LossSlope).unwrap().is_finite(), "{slot:?}");
+                    }
+                }
+                Err(error) => {
+                    refused += 1;
+                    let (error, name) = (error.to_string(), slot.name(&skeleton));
+                    assert!(error.contains(&format!("The tensor \"{name}\" of weights")), "{error}");
+                    assert!(error.contains("1e36") && power > 40, "{slot:?} by 2^{power}: {error}");
+                    assert_eq!(score(&engine, Measure::LossSlope).unwrap_err().to_string()[..60], error[..60]);
+                    // Synflow's sums have a scale of their own.
+                    assert!(score(&engine, Measure::LogSynflow).is_ok());
+                }
+            }
+        }
+        assert!(held == 2 && refused == 2, "{slot:?}: {held} held, {refused} refused");
+    }
 }
 
 #[test]

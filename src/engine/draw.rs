@@ -4,8 +4,9 @@ use super::inputs::Inputs;
 use super::options::Options;
 use crate::backend::{Backend, SynflowSums, Watch};
 use crate::error::Result;
-use crate::input::{Batch, RegressionTask};
+use crate::input::{Batch, RegressionTask, NOISE};
 use crate::measure::{loss_slope, naswot, SlopeFit};
+use crate::plan::{Overflow, Plan, Purpose, LARGEST_SUM};
 use crate::random::Seeds;
 use crate::space::{Cell, Skeleton};
 use crate::tensor_file::TensorFile;
@@ -163,6 +164,28 @@ impl Draw {
         Ok(networks)
     }
 
+    /// The weights for these cells, if f32 holds what they make of the images; drawn ones always do. LossSlope's heads are not looked at: no
+    /// ReLU stands behind them, and a training that they make diverge is called so.
+    fn in_range(&self, cells: &[Cell], purpose: Purpose, shared: &Shared) -> Result<Networks> {
+        let networks = self.networks(cells, shared)?;
+        let (Some(file), None, Some(cell)) = (shared.file, &self.networks, cells.first()) else { return Ok(networks) };
+        let (weights, images, noise) = match purpose {
+            Purpose::Stages => (&networks.slope, shared.regression_images, NOISE),
+            _ => (&networks.scores, shared.batch, 0.0),
+        };
+        let pixel = images.pixels.iter().fold(0.0, |most: f32, pixel| most.max(pixel.abs()));
+        let plan = Plan::new(cell, weights.skeleton(), purpose, weights.shifts());
+        match plan.overflow(weights, f64::from(pixel) + noise, images.count) {
+            None => Ok(networks),
+            Some(Overflow { tensor, reach }) => Err(file.wrong(
+                &tensor,
+                format!("weights with which the squares of a channel's numbers add up to {LARGEST_SUM:e} at most, which f32 holds"),
+                format!("such that they may add up to {reach:.0e}"),
+                "Look how the file was made: weights of trained networks are below ten.",
+            )),
+        }
+    }
+
     /// What the scores of a cell are computed from.
     pub fn inputs<'a>(&'a self, cell: &Cell, shared: &Shared<'a>) -> Result<Inputs<'a>> {
         let Networks { scores, slope } = self.networks(&[*cell], shared)?;
@@ -178,7 +201,7 @@ impl Draw {
 
     /// naswot of each cell, −∞ where the kernel is singular.
     pub fn naswot(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<f64>> {
-        let networks = self.networks(cells, shared)?;
+        let networks = self.in_range(cells, Purpose::Codes, shared)?;
         self.naswot.get(cells, shared.chunk(), |cells| {
             let kernels = shared.backend.kernels(cells, &networks.scores, shared.batch, watch)?;
             Ok(kernels.par_iter().map(naswot::score_of).collect())
@@ -193,7 +216,7 @@ impl Draw {
 
     /// The losses of LossSlope's steps of each cell, which are not remembered.
     pub fn losses(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Vec<f64>>> {
-        let networks = self.networks(cells, shared)?;
+        let networks = self.in_range(cells, Purpose::Stages, shared)?;
         let mut losses = Vec::with_capacity(cells.len());
         for chunk in cells.chunks(shared.chunk()) {
             losses.extend(shared.backend.train(chunk, &networks.slope, self.task(shared), watch)?);
@@ -208,7 +231,7 @@ impl Draw {
 
     /// LossSlope of each cell, `None` where the training diverges. Cells that differ only where no signal passes are trained once.
     pub fn loss_slope(&self, cells: &[Cell], shared: &Shared, watch: &dyn Watch) -> Result<Vec<Option<f64>>> {
-        let networks = self.networks(cells, shared)?;
+        let networks = self.in_range(cells, Purpose::Stages, shared)?;
         let live: Vec<Cell> = match &self.networks {
             Some(_) => cells.iter().map(Cell::live_part).collect(),
             // Weights of a file may shift what a convolution makes of zeros.

@@ -18,7 +18,7 @@ pub use dataset::Dataset;
 pub use given::{Given, GivenValues};
 pub use images::{Images, Origin};
 pub use magnitude::LARGEST_PIXEL;
-pub use regression::{RegressionTask, STEPS};
+pub use regression::{RegressionTask, NOISE, STEPS};
 
 /// Where images come from.
 #[derive(Clone, Debug, PartialEq)]

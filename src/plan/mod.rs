@@ -9,10 +9,12 @@
 //! output or not; for [`Purpose::Output`] and [`Purpose::Stages`] only the last stage's output or all three.
 
 mod build;
+mod range;
 mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use range::{Overflow, LARGEST_SUM};
 pub(crate) use slots::Pool;
 pub use slots::{Slots, Storage};
 

@@ -60,7 +60,7 @@ impl SweepFile {
         // Under the lock, for the probe has the name that the metadata are first written under.
         let probed = File::create(&probe).and_then(|_| fs::remove_file(&probe));
         probed.map_err(|e| unwritable(&opened.metadata, e.kind()))?;
-        let bytes = opened.bytes().map_err(|e| unwritable(path, e.kind()))?;
+        let bytes = opened.bytes().map_err(|e| unwritable(&opened.path, e.kind()))?;
         if existing == Existing::Refuse && bytes > 0 {
             return Err(Error::options(
                 format!("-o {}", opened.path.display()),

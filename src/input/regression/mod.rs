@@ -13,7 +13,7 @@ use signals::{Signals, SIGNALS};
 pub const STEPS: usize = 10;
 
 /// The noise of a step is uniform in ± this.
-const NOISE: f64 = 0.1;
+pub const NOISE: f64 = 0.1;
 
 /// What a network is trained on for ten steps; the same for all cells.
 #[derive(Clone, Debug, PartialEq)]
