@@ -9,6 +9,7 @@ use etnas::random::{Seeds, Stream};
 use etnas::reference::Reference;
 use etnas::space::{Cell, Skeleton};
 use etnas::weights::{Init, Weights};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Cells of a stage, height and width of the images, their number.
@@ -135,6 +136,7 @@ pub fn training_agrees(backends: &[(&dyn Backend, FirstGradients)], settings: &[
         task.noise.truncate(2);
         for cell in cells(random, &mut stream) {
             let truth = etnas::reference::train(&cell, &weights, &task).unwrap();
+            let mut moved = None;
             for (backend, first_gradients) in backends {
                 let set = backend.kernel_set();
                 let losses = backend.train(&[cell], &weights, &task, &()).unwrap().remove(0);
@@ -148,7 +150,12 @@ pub fn training_agrees(backends: &[(&dyn Backend, FirstGradients)], settings: &[
                     // Where an activation is so near to zero that f32 gives it the other sign, a ReLU lets through what it
                     // stops in f64: that moves the norms of a few parameters by more than rounding does.
                     let off = (ours - norm).abs();
-                    assert!(off <= 1e-2 * norm + 1e-7 * largest, "{set} {cell} {name}: {ours} {norm}");
+                    let fits = off <= 1e-2 * norm + 1e-7 * largest || {
+                        // Rarely one sign moves a norm by more. Then images that differ by as little as f32 rounds do so in f64 as well.
+                        let moved = moved.get_or_insert_with(|| nearby_norms(&cell, &weights, &task));
+                        moved.iter().any(|norms| off <= 2.0 * (norms[name] - norm).abs())
+                    };
+                    assert!(fits, "{set} {cell} {name}: {ours} {norm}");
                     compared += 1;
                     beyond += usize::from(off > 1e-3 * norm + 1e-7 * largest);
                 }
@@ -157,6 +164,18 @@ pub fn training_agrees(backends: &[(&dyn Backend, FirstGradients)], settings: &[
     }
     println!("{beyond} of {compared} gradient norms are off by more than 1e-3");
     assert!(beyond * 20 <= compared, "{beyond} of {compared}");
+}
+
+/// The norms of the first gradients in f64 for images changed by a few parts in a million, eight times.
+fn nearby_norms(cell: &Cell, weights: &Arc<Weights>, task: &RegressionTask) -> Vec<BTreeMap<String, f64>> {
+    let mut stream = Stream::new(6, &[]);
+    let nearby = (0..8).map(|_| {
+        let mut task = task.clone();
+        task.noise.truncate(1);
+        task.images.pixels.iter_mut().for_each(|pixel| *pixel *= 1.0 + stream.symmetric(3e-6));
+        etnas::reference::train(cell, weights, &task).unwrap().first_gradient_norms
+    });
+    nearby.collect()
 }
 
 /// Kendall's τ of LossSlope with f64 over random cells. LossSlope is chaotic in f32 (SPEC section 4): what must agree is the
