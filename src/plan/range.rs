@@ -10,9 +10,9 @@ use crate::weights::{NormSlot, Slot, Weights};
 /// room.
 pub const LARGEST_SUM: f64 = 1e36;
 
-/// How much a 3×3 average whose divisor counts the pixels inside may lengthen a map: a pixel beside a corner counts 1.36 times in all, so the root
-/// of that.
-const POOLED: f64 = 1.17;
+/// How much a 3×3 average whose divisor counts the pixels inside may lengthen a map: the middle of one of 3×3 pixels counts 16/9 times in all, no pixel
+/// of any map more, so the root of that.
+const POOLED: f64 = 4.0 / 3.0;
 
 /// A tensor behind which f32 may not hold the numbers.
 #[derive(Clone, Debug, PartialEq)]
