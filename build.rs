@@ -13,21 +13,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in files(&kernels.join("prebuilt"))? {
         if let Some(kind) = kind(&path)? {
             let name = file_name(&path);
-            writeln!(
-                table,
-                "    Image {{ name: Cow::Borrowed({name:?}), kind: {kind}, bytes: Cow::Borrowed(include_bytes!({path:?})) }},"
-            )?;
+            let bytes = format!("include_bytes!({})", within(&format!("prebuilt/{name}")));
+            let image =
+                format!("Image {{ name: Cow::Borrowed({name:?}), kind: {kind}, bytes: Cow::Borrowed({bytes}) }}");
+            writeln!(table, "    {image},")?;
         }
     }
     table += "];\n/// The kernels' sources.\npub static SOURCES: &[Source<'static>] = &[\n";
     for path in files(&kernels)? {
         if path.extension().is_some_and(|extension| extension == "cu" || extension == "cuh") {
-            writeln!(table, "    Source {{ name: {:?}, text: include_str!({path:?}) }},", file_name(&path))?;
+            let name = file_name(&path);
+            writeln!(table, "    Source {{ name: {name:?}, text: include_str!({}) }},", within(&name))?;
         }
     }
     table += "];\n";
     fs::write(Path::new(&env::var("OUT_DIR")?).join("kernel_images.rs"), table)?;
     Ok(())
+}
+
+/// A file of the folder of kernels, as Rust: found from the package as it lies when it is compiled, for the same build folder may serve
+/// a copy that lies elsewhere.
+fn within(name: &str) -> String {
+    format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})", format!("/kernels/{name}"))
 }
 
 /// The files of a folder, sorted.
