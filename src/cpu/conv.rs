@@ -1,11 +1,12 @@
 //! Direct convolution: forward, data gradient (the same with turned weights), weight gradient.
 //!
-//! Forward holds `PIXELS` output pixels × 16 output channels in registers (8 accumulators of 8 floats with AVX2) and runs
-//! along the kernel's row and the input channels, which are consecutive in memory: per step 2 loads of weights, 4 broadcast
-//! loads, 8 fused multiply-adds. That is 4 cycles of arithmetic beside 3 of loads on a core with two of each per cycle.
-//! Bytes per output pixel: 4·k²·C_in read from L1 or L2, 4·C_out written.
+//! Forward holds `PIXELS` output pixels × 16 output channels in registers and runs along the kernel's row and the input
+//! channels, which are consecutive in memory. With AVX2 a step is 2 loads of weights, 4 broadcast loads and 8 fused
+//! multiply-adds of 8 floats: 4 cycles of arithmetic beside 3 of loads on a core with two of each per cycle. With AVX-512 it is 1
+//! load, 16 broadcast loads and 16 multiply-adds for a single block of channels, 8 cycles beside 8.5; two blocks beside 8 pixels
+//! take 2 + 8 loads, 8 cycles beside 5. Bytes per output pixel: 4·k²·C_in read from L1 or L2, 4·C_out written.
 //!
-//! The weight gradient holds 4 inputs × 16 outputs and runs along the pixels of an image: the same ratio.
+//! The weight gradient holds inputs × outputs likewise and runs along the pixels of an image: the same ratios.
 
 use super::simd::{kernels, Vector, BLOCK};
 
@@ -73,55 +74,87 @@ kernels! {
 fn forward_body<V: Vector>(g: &Geometry, source: &[f32], weights: &[f32], out: &mut [f32]) {
     assert!(source.len() >= g.source_len() && weights.len() == g.weight_len());
     assert!(out.len() == g.height * g.width * g.outputs && g.outputs.is_multiple_of(BLOCK));
-    for block in 0..g.outputs / BLOCK {
-        let w = weights[block * g.kernel * g.run * BLOCK..].as_ptr();
-        for y in 0..g.height {
-            let mut x = 0;
-            while x < g.width {
-                let from = source[y * g.stride * g.row + x * g.step..].as_ptr();
-                let to = out[(y * g.width + x) * g.outputs + block * BLOCK..].as_mut_ptr();
-                // SAFETY: the pixels x .. x + P lie inside the row, so every read ends before `source_len`, every write
-                // before the end of `out`; both were checked above, and `w` holds one block of weights.
-                x += unsafe {
-                    match g.width - x {
-                        left if left >= 8 && V::PIXELS >= 8 => tile::<V, 8>(g, from, w, to),
-                        left if left >= 4 && V::PIXELS >= 4 => tile::<V, 4>(g, from, w, to),
-                        left if left >= 2 => tile::<V, 2>(g, from, w, to),
-                        _ => tile::<V, 1>(g, from, w, to),
-                    }
-                };
-            }
-        }
+    let blocks = g.outputs / BLOCK;
+    let mut block = 0;
+    while block < blocks {
+        block += match V::PAIRS && block + 1 < blocks {
+            true => forward_blocks::<V, 2>(g, block, source, weights, out),
+            false => forward_blocks::<V, 1>(g, block, source, weights, out),
+        };
     }
 }
 
-/// One block of channels of P neighbouring pixels; returns P.
+/// B blocks of channels from `block` on, of all pixels; returns B.
+#[inline(always)]
+fn forward_blocks<V: Vector, const B: usize>(
+    g: &Geometry,
+    block: usize,
+    source: &[f32],
+    weights: &[f32],
+    out: &mut [f32],
+) -> usize {
+    let w = weights[block * g.kernel * g.run * BLOCK..][..B * g.kernel * g.run * BLOCK].as_ptr();
+    let most = V::PIXELS / B;
+    for y in 0..g.height {
+        let mut x = 0;
+        while x < g.width {
+            let from = source[y * g.stride * g.row + x * g.step..].as_ptr();
+            let to = out[(y * g.width + x) * g.outputs + block * BLOCK..].as_mut_ptr();
+            // SAFETY: the pixels x .. x + P lie inside the row, so every read ends before `source_len`, every write
+            // before the end of `out`; both were checked by the caller, and `w` holds B blocks of weights.
+            x += unsafe {
+                match g.width - x {
+                    left if left >= 16 && most >= 16 => tile::<V, B, 16>(g, from, w, to),
+                    left if left >= 8 && most >= 8 => tile::<V, B, 8>(g, from, w, to),
+                    left if left >= 4 && most >= 4 => tile::<V, B, 4>(g, from, w, to),
+                    left if left >= 2 => tile::<V, B, 2>(g, from, w, to),
+                    _ => tile::<V, B, 1>(g, from, w, to),
+                }
+            };
+        }
+    }
+    B
+}
+
+/// B blocks of channels of P neighbouring pixels; returns P.
 ///
 /// # Safety
-/// P pixels of source and output must be valid from `from` and `to` on, and one block of packed weights from `w`.
+/// P pixels of source and output must be valid from `from` and `to` on, and B blocks of packed weights from `w`.
 #[inline(always)]
-unsafe fn tile<V: Vector, const P: usize>(g: &Geometry, from: *const f32, w: *const f32, to: *mut f32) -> usize {
+unsafe fn tile<V: Vector, const B: usize, const P: usize>(
+    g: &Geometry,
+    from: *const f32,
+    w: *const f32,
+    to: *mut f32,
+) -> usize {
     let vectors = BLOCK / V::LANES;
-    let mut sums = [[V::splat(0.0); 4]; P];
+    let apart = g.kernel * g.run * BLOCK;
+    let mut sums = [[[V::splat(0.0); 4]; B]; P];
     for ky in 0..g.kernel {
         let from = from.add(ky * g.row);
         let w = w.add(ky * g.run * BLOCK);
         for i in 0..g.run {
-            let mut ws = [V::splat(0.0); 4];
-            for q in 0..vectors {
-                ws[q] = V::load(w.add(i * BLOCK + q * V::LANES));
+            let mut ws = [[V::splat(0.0); 4]; B];
+            for b in 0..B {
+                for q in 0..vectors {
+                    ws[b][q] = V::load(w.add(b * apart + i * BLOCK + q * V::LANES));
+                }
             }
             for p in 0..P {
                 let x = V::splat(*from.add(p * g.step + i));
-                for q in 0..vectors {
-                    sums[p][q] = x.mul_add(ws[q], sums[p][q]);
+                for b in 0..B {
+                    for q in 0..vectors {
+                        sums[p][b][q] = x.mul_add(ws[b][q], sums[p][b][q]);
+                    }
                 }
             }
         }
     }
     for p in 0..P {
-        for q in 0..vectors {
-            sums[p][q].store(to.add(p * g.outputs + q * V::LANES));
+        for b in 0..B {
+            for q in 0..vectors {
+                sums[p][b][q].store(to.add(p * g.outputs + b * BLOCK + q * V::LANES));
+            }
         }
     }
     P
@@ -131,51 +164,51 @@ unsafe fn tile<V: Vector, const P: usize>(g: &Geometry, from: *const f32, w: *co
 fn weight_gradient_body<V: Vector>(g: &Geometry, source: &[f32], d: &[f32], dw: &mut [f32]) {
     assert!(source.len() >= g.source_len() && dw.len() == g.weight_len());
     assert!(d.len() == g.height * g.width * g.outputs && g.outputs.is_multiple_of(BLOCK));
-    for block in 0..g.outputs / BLOCK {
-        let d = d[block * BLOCK..].as_ptr();
-        for ky in 0..g.kernel {
-            let mut i = 0;
-            while i < g.run {
-                let from = source[ky * g.row + i..].as_ptr();
-                let to = dw[((block * g.kernel + ky) * g.run + i) * BLOCK..].as_mut_ptr();
-                // SAFETY: the inputs i .. i + I lie inside the run, so that every read ends before `source_len`; `d` and
-                // `dw` were checked above.
-                i += unsafe {
-                    match BLOCK / V::LANES {
-                        1 => taps::<V, 1>(g, g.run - i, from, d, to),
-                        2 => taps::<V, 2>(g, g.run - i, from, d, to),
-                        _ => taps::<V, 4>(g, g.run - i, from, d, to),
-                    }
-                };
-            }
+    let blocks = g.outputs / BLOCK;
+    let mut block = 0;
+    while block < blocks {
+        let pair = V::PAIRS && block + 1 < blocks;
+        block += match BLOCK / V::LANES {
+            1 if pair => gradient::<V, 2>(g, block, source, d, dw),
+            1 => gradient::<V, 1>(g, block, source, d, dw),
+            2 => gradient::<V, 2>(g, block, source, d, dw),
+            _ => gradient::<V, 4>(g, block, source, d, dw),
+        };
+    }
+}
+
+/// Adds the gradient of as many blocks of outputs from `block` on as fill Q vectors; returns their number.
+#[inline(always)]
+fn gradient<V: Vector, const Q: usize>(g: &Geometry, block: usize, source: &[f32], d: &[f32], dw: &mut [f32]) -> usize {
+    let blocks = Q * V::LANES / BLOCK;
+    let most = V::PIXELS / blocks;
+    let d = d[block * BLOCK..].as_ptr();
+    let dw = &mut dw[block * g.kernel * g.run * BLOCK..][..blocks * g.kernel * g.run * BLOCK];
+    for ky in 0..g.kernel {
+        let mut i = 0;
+        while i < g.run {
+            let from = source[ky * g.row + i..].as_ptr();
+            let to = dw[(ky * g.run + i) * BLOCK..].as_mut_ptr();
+            // SAFETY: the inputs i .. i + I lie inside the run, so that every read ends before `source_len`; `d` was checked
+            // by the caller, and `dw` holds these blocks.
+            i += unsafe {
+                match g.run - i {
+                    left if left >= 16 && most >= 16 => tap::<V, Q, 16>(g, from, d, to),
+                    left if left >= 8 && most >= 8 => tap::<V, Q, 8>(g, from, d, to),
+                    left if left >= 4 && most >= 4 => tap::<V, Q, 4>(g, from, d, to),
+                    left if left >= 2 => tap::<V, Q, 2>(g, from, d, to),
+                    _ => tap::<V, Q, 1>(g, from, d, to),
+                }
+            };
         }
     }
+    blocks
 }
 
-/// [`tap`] of as many of the inputs that are `left` as registers hold; returns their number.
+/// Adds the gradient of I inputs × Q vectors of outputs over all pixels; returns I.
 ///
 /// # Safety
-/// As [`tap`].
-#[inline(always)]
-unsafe fn taps<V: Vector, const Q: usize>(
-    g: &Geometry,
-    left: usize,
-    from: *const f32,
-    d: *const f32,
-    to: *mut f32,
-) -> usize {
-    match left {
-        left if left >= 8 && V::PIXELS >= 8 => tap::<V, Q, 8>(g, from, d, to),
-        left if left >= 4 && V::PIXELS >= 4 => tap::<V, Q, 4>(g, from, d, to),
-        left if left >= 2 => tap::<V, Q, 2>(g, from, d, to),
-        _ => tap::<V, Q, 1>(g, from, d, to),
-    }
-}
-
-/// Adds the gradient of I inputs × one block of outputs over all pixels; returns I.
-///
-/// # Safety
-/// As [`outer_products`]; I blocks from `to` must be valid.
+/// As [`outer_products`]; I blocks from `to` must be valid, and as many in each block of weights that the vectors fill.
 #[inline(always)]
 unsafe fn tap<V: Vector, const Q: usize, const I: usize>(
     g: &Geometry,
@@ -185,16 +218,17 @@ unsafe fn tap<V: Vector, const Q: usize, const I: usize>(
 ) -> usize {
     let sums = outer_products::<V, Q, I>(g, from, d);
     let one = V::splat(1.0);
-    for i in 0..I {
-        for q in 0..Q {
-            let at = to.add(i * BLOCK + q * V::LANES);
+    for q in 0..Q {
+        let (block, place) = (q * V::LANES / BLOCK, q * V::LANES % BLOCK);
+        for i in 0..I {
+            let at = to.add((block * g.kernel * g.run + i) * BLOCK + place);
             sums[i][q].mul_add(one, V::load(at)).store(at);
         }
     }
     I
 }
 
-/// The gradient of I inputs × one block of outputs, Q vectors, over all pixels.
+/// The gradient of I inputs × Q vectors of neighbouring outputs, over all pixels.
 ///
 /// # Safety
 /// All pixels of `d`, and the inputs that they read from `from`, must be valid.

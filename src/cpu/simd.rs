@@ -103,6 +103,9 @@ pub unsafe trait Vector: Copy {
     const PIXELS: usize;
     /// Tiles that a product of Winograd's holds in registers beside one block of channels.
     const TILES: usize;
+    /// Whether registers hold two blocks of channels, beside half as many pixels or tiles: an element that is read for both
+    /// spares a load, which counts where a core adds and multiplies twice a cycle and loads no oftener.
+    const PAIRS: bool;
     /// All elements equal.
     unsafe fn splat(x: f32) -> Self;
     /// Unaligned load.
@@ -148,6 +151,7 @@ unsafe impl Vector for Plain {
     const LANES: usize = 4;
     const PIXELS: usize = 2;
     const TILES: usize = 2;
+    const PAIRS: bool = false;
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
         Plain([x; 4])
@@ -232,6 +236,7 @@ mod x86 {
         const LANES: usize = 8;
         const PIXELS: usize = 4;
         const TILES: usize = 4;
+        const PAIRS: bool = false;
         #[inline(always)]
         fn prefetch_write(at: *const f32) {
             // SAFETY: a hint, for any address.
@@ -314,8 +319,9 @@ mod x86 {
     // SAFETY: used only inside functions that `kernels!` compiles for AVX-512.
     unsafe impl Vector for Wide512 {
         const LANES: usize = 16;
-        const PIXELS: usize = 8;
+        const PIXELS: usize = 16;
         const TILES: usize = 8;
+        const PAIRS: bool = true;
         #[inline(always)]
         fn prefetch_write(at: *const f32) {
             // SAFETY: a hint, for any address.

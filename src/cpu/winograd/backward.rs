@@ -10,7 +10,7 @@
 //! products, before the transform. Weight gradients are summed over the tiles of a block in registers and over blocks in
 //! memory, after the transform.
 
-use super::products::{multiply, Factor};
+use super::products::{multiply, weights_of_block, Factor};
 use super::rows::{self, Cut};
 use super::transform::{self, OUT, POSITIONS, SIDE};
 use super::{Tiling, MOST_CONVS};
@@ -21,8 +21,8 @@ use crate::cpu::simd::{kernels, Vector, BLOCK};
 
 /// Tiles of a block, at least one row of them.
 const TILES: usize = 32;
-/// Most rows of a product that registers hold.
-const MOST_ROWS: usize = 8;
+/// Most inputs, times blocks of outputs, whose products registers hold.
+const MOST_ROWS: usize = 16;
 /// Taps of a kernel.
 const TAPS: usize = 9;
 /// One of the convolutions that read the same maps.
@@ -94,12 +94,17 @@ fn backward_body<V: Vector>(
     zeros.fill(0.0);
     let v = buffers.v.grown(POSITIONS * of_inputs.step);
     let e = buffers.e.grown(e_len);
-    let m = buffers.m.grown(POSITIONS * of_products.step);
+    let of_one = POSITIONS * of_products.step;
+    let m = buffers.m.grown(2 * of_one);
     let w = buffers.w.grown(MOST_ROWS * POSITIONS * BLOCK);
     let carry = buffers.carry.grown(2 * width * inputs);
     let ahead = &mut buffers.ahead;
-    let products = convs.iter().map(|conv| conv.outputs / BLOCK * (inputs / V::TILES)).sum::<usize>() + inputs / BLOCK;
-    ahead.spread(tiling.rows().div_ceil(block_rows) * products * POSITIONS);
+    let products = convs.iter().map(|conv| conv.outputs / BLOCK * (inputs / V::PIXELS)).sum::<usize>();
+    let steps = match V::PAIRS {
+        true => (inputs / BLOCK).div_ceil(2),
+        false => inputs / BLOCK,
+    };
+    ahead.spread(tiling.rows().div_ceil(block_rows) * (products + steps) * POSITIONS);
 
     let row_tiles = tiling.row_tiles();
     let mut first = 0;
@@ -116,9 +121,9 @@ fn backward_body<V: Vector>(
                 rows::inputs::<V, true>(&of_inputs, map, y, zeros, v);
             }
         }
-        let mut factors = [Factor::NONE; MOST_CONVS];
+        let mut es = [std::ptr::null(); MOST_CONVS];
         let mut at = 0;
-        for (conv, factor) in convs.iter().zip(&mut factors) {
+        for (conv, e_start) in convs.iter().zip(&mut es) {
             let outputs = conv.outputs;
             let cut = tiling.cut(block_rows, outputs);
             let e = &mut e[at..][..POSITIONS * cut.step];
@@ -136,80 +141,162 @@ fn backward_body<V: Vector>(
             let dw = &mut dw[conv.dw..][..TAPS * inputs * outputs];
             // SAFETY: V and E hold `tiles` tiles at each position, `w` the products of MOST_ROWS inputs.
             unsafe {
-                weight_gradient::<V>(tiles, (&of_inputs, v.as_ptr()), (&cut, e.as_ptr()), w.as_mut_ptr(), dw, ahead)
+                let (v, e) = ((&of_inputs, v.as_ptr()), (&cut, e.as_ptr()));
+                let mut block = 0;
+                while block < outputs / BLOCK {
+                    block += match V::PAIRS && block + 1 < outputs / BLOCK {
+                        true => weight_gradient::<V, 2>(tiles, block, v, e, w.as_mut_ptr(), dw, ahead),
+                        false => weight_gradient::<V, 1>(tiles, block, v, e, w.as_mut_ptr(), dw, ahead),
+                    };
+                }
             };
-            *factor = Factor { tiles: e.as_ptr(), step: cut.step, weights: conv.weights.as_ptr(), depth: outputs };
+            *e_start = e.as_ptr();
         }
-        for block in 0..inputs / BLOCK {
-            for position in 0..POSITIONS {
-                ahead.ask::<V>();
-                // SAFETY: E and M hold `tiles` tiles at each position; weights were checked above.
-                unsafe {
-                    let m = m.as_mut_ptr().add(position * of_products.step);
-                    multiply::<V>(tiles, block, position, &factors[..convs.len()], m);
+        let mut block = 0;
+        while block < inputs / BLOCK {
+            let two = V::PAIRS && block + 1 < inputs / BLOCK;
+            let of_all = Products { tiles, block, convs, es: &es, block_rows, tiling, step: of_products.step };
+            // SAFETY: each E and M hold `tiles` tiles at each position.
+            unsafe {
+                let m = m.as_mut_ptr();
+                match two {
+                    true => of_all.multiply::<V, 2>([m, m.add(of_one)], ahead),
+                    false => of_all.multiply::<V, 1>([m], ahead),
                 }
             }
-            for row in 0..rows {
-                let (image, y) = place(row);
-                // SAFETY: a row of tiles begins here in M; the image's map, this block of its channels and of the rows that
-                // are carried begin here in `dx` and `carry`.
-                unsafe {
-                    let m = m.as_ptr().add(row * row_tiles * BLOCK);
-                    let out = dx.as_mut_ptr().add(image * pixels * inputs + block * BLOCK);
-                    overlap::<V>(tiling, of_products.step, m, y, out, carry.as_mut_ptr().add(block * BLOCK), add);
+            for b in 0..if two { 2 } else { 1 } {
+                for row in 0..rows {
+                    let (image, y) = place(row);
+                    let at = (block + b) * BLOCK;
+                    // SAFETY: a row of tiles begins here in M; the image's map, this block of its channels and of the rows
+                    // that are carried begin here in `dx` and `carry`.
+                    unsafe {
+                        let m = m.as_ptr().add(b * of_one + row * row_tiles * BLOCK);
+                        let out = dx.as_mut_ptr().add(image * pixels * inputs + at);
+                        overlap::<V>(tiling, of_products.step, m, y, out, carry.as_mut_ptr().add(at), add);
+                    }
                 }
             }
+            block += if two { 2 } else { 1 };
         }
         first += rows;
     }
 }
 
-/// Adds Gᵀ (Vᵀ·E) G over the tiles of a block to the weight gradient.
+/// The products of weights and E, summed over the convolutions.
+struct Products<'a> {
+    tiling: &'a Tiling,
+    convs: &'a [Convolution<'a>],
+    /// E of each convolution, of `block_rows` rows of tiles at most.
+    es: &'a [*const f32; MOST_CONVS],
+    block_rows: usize,
+    /// Tiles that there are.
+    tiles: usize,
+    /// The first block of inputs.
+    block: usize,
+    /// Floats between positions of M.
+    step: usize,
+}
+
+impl Products<'_> {
+    /// Those of B blocks of inputs.
+    ///
+    /// # Safety
+    /// Each of `es` and of `m` holds `tiles` tiles at each position.
+    #[inline(always)]
+    unsafe fn multiply<V: Vector, const B: usize>(&self, m: [*mut f32; B], ahead: &mut Ahead) {
+        let mut factors = [Factor::<B>::NONE; MOST_CONVS];
+        for ((conv, factor), e) in self.convs.iter().zip(&mut factors).zip(self.es) {
+            let len = weights_of_block(conv.outputs);
+            for b in 0..B {
+                factor.weights[b] = conv.weights[(self.block + b) * len..][..len].as_ptr();
+            }
+            (factor.tiles, factor.depth) = (*e, conv.outputs);
+            factor.step = self.tiling.cut(self.block_rows, conv.outputs).step;
+        }
+        for position in 0..POSITIONS {
+            ahead.ask::<V>();
+            let m = m.map(|m| m.wrapping_add(position * self.step));
+            multiply::<V, B>(self.tiles, position, &factors[..self.convs.len()], m);
+        }
+    }
+}
+
+/// Adds Gᵀ (Vᵀ·E) G over the tiles of a block to the weight gradient, for B blocks of outputs from `block` on; returns B.
 ///
 /// # Safety
 /// V and E hold `tiles` tiles at each position, `w` [`MOST_ROWS`] · 36 blocks.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn weight_gradient<V: Vector>(
+unsafe fn weight_gradient<V: Vector, const B: usize>(
     tiles: usize,
+    block: usize,
+    v: (&Cut, *const f32),
+    e: (&Cut, *const f32),
+    w: *mut f32,
+    dw: &mut [f32],
+    ahead: &mut Ahead,
+) -> usize {
+    let inputs = v.0.channels;
+    let rows = V::PIXELS / B;
+    for i in (0..inputs).step_by(rows) {
+        match rows {
+            16 => gradient_products::<V, B, 16>(tiles, (block, i), v, e, w, ahead),
+            8 => gradient_products::<V, B, 8>(tiles, (block, i), v, e, w, ahead),
+            4 => gradient_products::<V, B, 4>(tiles, (block, i), v, e, w, ahead),
+            _ => gradient_products::<V, B, 2>(tiles, (block, i), v, e, w, ahead),
+        }
+        for (b, r) in (0..B).flat_map(|b| (0..rows).map(move |r| (b, r))) {
+            for at in (0..BLOCK).step_by(V::LANES) {
+                let w = w.add((b * rows + r) * POSITIONS * BLOCK + at);
+                let dw = dw.as_mut_ptr().add(((block + b) * TAPS * inputs + i + r) * BLOCK + at);
+                taps::<V>(w, dw, inputs * BLOCK);
+            }
+        }
+    }
+    B
+}
+
+/// Vᵀ·E at each position, for R inputs from `i` and B blocks of outputs from `block` on, into `w` `[block][input][position][16]`.
+///
+/// # Safety
+/// As [`weight_gradient`]; R · B is at most [`MOST_ROWS`].
+#[inline(always)]
+unsafe fn gradient_products<V: Vector, const B: usize, const R: usize>(
+    tiles: usize,
+    (block, i): (usize, usize),
     (of_inputs, v): (&Cut, *const f32),
     (of_outputs, e): (&Cut, *const f32),
     w: *mut f32,
-    dw: &mut [f32],
     ahead: &mut Ahead,
 ) {
     let (inputs, outputs) = (of_inputs.channels, of_outputs.channels);
     let vectors = BLOCK / V::LANES;
-    for block in 0..outputs / BLOCK {
-        for i in (0..inputs).step_by(V::TILES) {
-            for position in 0..POSITIONS {
-                ahead.ask::<V>();
-                let v = v.add(position * of_inputs.step + i);
-                let e = e.add(position * of_outputs.step + block * BLOCK);
-                let mut sums = [[V::splat(0.0); 4]; MOST_ROWS];
-                for tile in 0..tiles {
-                    let mut es = [V::splat(0.0); 4];
-                    for q in 0..vectors {
-                        es[q] = V::load(e.add(tile * outputs + q * V::LANES));
-                    }
-                    for r in 0..V::TILES {
-                        let x = V::splat(*v.add(tile * inputs + r));
-                        for q in 0..vectors {
-                            sums[r][q] = x.mul_add(es[q], sums[r][q]);
-                        }
-                    }
+    for position in 0..POSITIONS {
+        ahead.ask::<V>();
+        let v = v.add(position * of_inputs.step + i);
+        let e = e.add(position * of_outputs.step + block * BLOCK);
+        let mut sums = [[[V::splat(0.0); 4]; B]; R];
+        for tile in 0..tiles {
+            let mut es = [[V::splat(0.0); 4]; B];
+            for b in 0..B {
+                for q in 0..vectors {
+                    es[b][q] = V::load(e.add(tile * outputs + b * BLOCK + q * V::LANES));
                 }
-                for r in 0..V::TILES {
+            }
+            for r in 0..R {
+                let x = V::splat(*v.add(tile * inputs + r));
+                for b in 0..B {
                     for q in 0..vectors {
-                        sums[r][q].store(w.add((r * POSITIONS + position) * BLOCK + q * V::LANES));
+                        sums[r][b][q] = x.mul_add(es[b][q], sums[r][b][q]);
                     }
                 }
             }
-            for r in 0..V::TILES {
-                for at in (0..BLOCK).step_by(V::LANES) {
-                    let w = w.add(r * POSITIONS * BLOCK + at);
-                    let dw = dw.as_mut_ptr().add((block * TAPS * inputs + i + r) * BLOCK + at);
-                    taps::<V>(w, dw, inputs * BLOCK);
+        }
+        for r in 0..R {
+            for b in 0..B {
+                for q in 0..vectors {
+                    sums[r][b][q].store(w.add(((b * R + r) * POSITIONS + position) * BLOCK + q * V::LANES));
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! Forward convolution by tiles. The data gradient is the same with turned weights.
 //!
 //! A block is 16 tiles: whole rows of tiles, of one image or of several. Its transformed input V `[position][tile][input]`
-//! serves all convolutions that leave a node. For each 16 outputs the products M
+//! serves all convolutions that leave a node. For each 16 outputs, or twice 16 of one convolution or two, the products M
 //! `[position][tile][16]` stay in cache until they are transformed back, stored, and added to the BatchNorm's moments: f32
 //! within a tile, f64 across tiles, around the mean of an image's first tile. What an image gives does not depend on
 //! the images beside it.
 
-use super::products::{multiply, Factor};
+use super::products::{multiply, weights_of_block, Factor};
 use super::transform::{self, OUT, POSITIONS, SIDE};
 use super::{rows, Tiling, FORWARD_TILES};
 use crate::cpu::ahead::Ahead;
@@ -33,9 +33,18 @@ pub struct Buffers {
     zeros: Buffer,
     v: Buffer,
     m: Buffer,
-    statistics: Vec<Statistics>,
+    units: Vec<Unit>,
     /// Maps to ask for on the way.
     pub ahead: Ahead,
+}
+
+/// A block of 16 outputs of one of the targets.
+#[derive(Clone, Copy)]
+struct Unit {
+    target: usize,
+    /// Which of the target's blocks.
+    block: usize,
+    statistics: Statistics,
 }
 
 /// Sums of an image's outputs so far, for one block of channels.
@@ -97,24 +106,27 @@ fn forward_body<V: Vector>(
     let Tiling { height, width, images, inputs } = *tiling;
     assert!(Tiling::fits(height, width) && inputs.is_multiple_of(BLOCK));
     assert!(maps.len() == images * height * width * inputs && arenas.len() >= images * size);
-    let mut wanted = 0;
-    for target in targets {
+    buffers.units.clear();
+    for (number, target) in targets.iter().enumerate() {
         assert!(target.weights.len() == POSITIONS * inputs * target.outputs && target.outputs.is_multiple_of(BLOCK));
         assert!(target.slot + height * width * target.outputs <= size);
         if let Some(at) = target.moments {
             assert!(at + target.outputs <= stride && moments.len() >= images * stride);
         }
-        wanted += target.outputs;
+        let unit = |block| Unit { target: number, block, statistics: Statistics::default() };
+        buffers.units.extend((0..target.outputs / BLOCK).map(unit));
     }
     let zeros = buffers.zeros.grown(width * inputs);
     zeros.fill(0.0);
     let block_rows = tiling.block_rows(FORWARD_TILES);
     let (of_inputs, of_outputs) = (tiling.cut(block_rows, inputs), tiling.cut(block_rows, BLOCK));
     let v = buffers.v.grown(POSITIONS * of_inputs.step);
-    let m = buffers.m.grown(POSITIONS * of_outputs.step);
-    buffers.statistics.resize(wanted / BLOCK, Statistics::default());
-
-    buffers.ahead.spread(tiling.rows().div_ceil(block_rows) * wanted / BLOCK * POSITIONS);
+    let m = buffers.m.grown(2 * POSITIONS * of_outputs.step);
+    let steps = match V::PAIRS {
+        true => buffers.units.len().div_ceil(2),
+        false => buffers.units.len(),
+    };
+    buffers.ahead.spread(tiling.rows().div_ceil(block_rows) * steps * POSITIONS);
 
     let row_tiles = tiling.row_tiles();
     let mut first = 0;
@@ -133,55 +145,111 @@ fn forward_body<V: Vector>(
                 }
             }
         }
-        let mut channel = 0;
-        for target in targets {
-            let weights = target.weights.as_ptr();
-            let factor = Factor { tiles: v.as_ptr(), step: of_inputs.step, weights, depth: inputs };
-            let line = |line: usize| line / height * size + line % height * width * target.outputs + target.slot;
-            for block in 0..target.outputs / BLOCK {
-                // Rows of the output that this block will be written to, a few pixels for each position.
-                let share = (rows * row_tiles * OUT * OUT).div_ceil(POSITIONS);
-                let (mut row, mut x) = (0, 0);
-                let mut at = line(first * OUT) + block * BLOCK;
-                for position in 0..POSITIONS {
-                    buffers.ahead.ask::<V>();
-                    for _ in 0..share {
-                        V::prefetch_write(arenas.as_ptr().wrapping_add(at));
-                        at += target.outputs;
-                        x += 1;
-                        if x == width {
-                            (x, row) = (0, row + 1);
-                            at = line(first * OUT + row) + block * BLOCK;
-                        }
-                    }
-                    // SAFETY: V and M hold `rows · row_tiles` tiles at each position; weights were checked above.
-                    unsafe {
-                        let m = m.as_mut_ptr().add(position * of_outputs.step);
-                        multiply::<V>(rows * row_tiles, block, position, &[factor], m);
-                    }
-                }
-                let statistics = &mut buffers.statistics[channel / BLOCK];
-                for row in 0..rows {
-                    let (image, y) = tiling.place(first + row);
-                    let to = line(image * height + y) + block * BLOCK;
-                    // SAFETY: four rows of an output from `y` on lie in the image's arena, as checked above.
-                    unsafe {
-                        let from = m.as_ptr().add(row * row_tiles * BLOCK);
-                        let out = arenas.as_mut_ptr().add(to);
-                        match target.moments {
-                            Some(_) => back::<V, true>(&of_outputs, target.outputs, from, out, y == 0, statistics),
-                            None => back::<V, false>(&of_outputs, target.outputs, from, out, false, statistics),
-                        }
-                    }
-                    if let Some(at) = target.moments.filter(|_| y + OUT == height) {
-                        let out = &mut moments[image * stride + at + block * BLOCK..][..BLOCK];
-                        out.copy_from_slice(&merged(&statistics.centre, &statistics.sums, height * width));
-                    }
-                }
-                channel += BLOCK;
+        let ahead = &mut buffers.ahead;
+        let mut block = Block { tiling, first, rows, maps: (&of_inputs, v), products: (&of_outputs, &mut *m) };
+        let mut units = &mut buffers.units[..];
+        while let [_, rest @ ..] = &mut *units {
+            let two = V::PAIRS && !rest.is_empty();
+            let (now, rest) = units.split_at_mut(if two { 2 } else { 1 });
+            let into = ((&mut *arenas, size), (&mut *moments, stride));
+            match two {
+                true => block.units::<V, 2>(targets, now, into.0, into.1, ahead),
+                false => block.units::<V, 1>(targets, now, into.0, into.1, ahead),
             }
+            units = rest;
         }
         first += rows;
+    }
+}
+
+/// A block of tiles whose inputs are transformed.
+struct Block<'a> {
+    tiling: &'a Tiling,
+    /// Its first row of tiles, and how many there are.
+    first: usize,
+    rows: usize,
+    /// V.
+    maps: (&'a rows::Cut, &'a [f32]),
+    /// M, two of them.
+    products: (&'a rows::Cut, &'a mut [f32]),
+}
+
+/// Where the lines of an output lie that a unit will be written to next.
+struct Lines {
+    row: usize,
+    x: usize,
+    at: usize,
+}
+
+impl Block<'_> {
+    /// Convolves the block for B units.
+    #[inline(always)]
+    fn units<V: Vector, const B: usize>(
+        &mut self,
+        targets: &[Target],
+        units: &mut [Unit],
+        (arenas, size): (&mut [f32], usize),
+        (moments, stride): (&mut [Moment], usize),
+        ahead: &mut Ahead,
+    ) {
+        let Tiling { height, width, inputs, .. } = *self.tiling;
+        let (of_inputs, v) = self.maps;
+        let (of_outputs, ref mut m) = self.products;
+        let tiles = self.rows * self.tiling.row_tiles();
+        let of_one = POSITIONS * of_outputs.step;
+        let line = |unit: &Unit, line: usize| {
+            let target = &targets[unit.target];
+            line / height * size + line % height * width * target.outputs + target.slot + unit.block * BLOCK
+        };
+        let mut factor = Factor { tiles: v.as_ptr(), step: of_inputs.step, depth: inputs, ..Factor::<B>::NONE };
+        let mut asked: [Lines; B] =
+            std::array::from_fn(|b| Lines { row: 0, x: 0, at: line(&units[b], self.first * OUT) });
+        for b in 0..B {
+            let weights = &targets[units[b].target].weights[units[b].block * weights_of_block(inputs)..];
+            factor.weights[b] = weights[..weights_of_block(inputs)].as_ptr();
+        }
+        // Rows of the output that this block will be written to, a few pixels for each position.
+        let share = (tiles * OUT * OUT).div_ceil(POSITIONS);
+        for position in 0..POSITIONS {
+            ahead.ask::<V>();
+            for (unit, Lines { row, x, at }) in units.iter().zip(&mut asked) {
+                for _ in 0..share {
+                    V::prefetch_write(arenas.as_ptr().wrapping_add(*at));
+                    *at += targets[unit.target].outputs;
+                    *x += 1;
+                    if *x == width {
+                        (*x, *row) = (0, *row + 1);
+                        *at = line(unit, self.first * OUT + *row);
+                    }
+                }
+            }
+            // SAFETY: V and each M hold `tiles` tiles at each position; the weights of a block lie in its slice.
+            unsafe {
+                let m = m.as_mut_ptr().add(position * of_outputs.step);
+                multiply::<V, B>(tiles, position, &[factor], std::array::from_fn(|b| m.wrapping_add(b * of_one)));
+            }
+        }
+        for (b, unit) in units.iter_mut().enumerate() {
+            let target = &targets[unit.target];
+            for row in 0..self.rows {
+                let (image, y) = self.tiling.place(self.first + row);
+                let to = line(unit, image * height + y);
+                let statistics = &mut unit.statistics;
+                // SAFETY: four rows of an output from `y` on lie in the image's arena, as the caller checked.
+                unsafe {
+                    let from = m.as_ptr().add(b * of_one + row * self.tiling.row_tiles() * BLOCK);
+                    let out = arenas.as_mut_ptr().add(to);
+                    match target.moments {
+                        Some(_) => back::<V, true>(of_outputs, target.outputs, from, out, y == 0, statistics),
+                        None => back::<V, false>(of_outputs, target.outputs, from, out, false, statistics),
+                    }
+                }
+                if let Some(at) = target.moments.filter(|_| y + OUT == height) {
+                    let out = &mut moments[image * stride + at + unit.block * BLOCK..][..BLOCK];
+                    out.copy_from_slice(&merged(&statistics.centre, &statistics.sums, height * width));
+                }
+            }
+        }
     }
 }
 
