@@ -34,7 +34,14 @@ pub struct Draw {
     task: OnceLock<RegressionTask>,
     naswot: Memo<f64>,
     synflow: Memo<SynflowSums>,
-    slope: Memo<Slopes>,
+    slope: Arc<Memo<Slopes>>,
+}
+
+/// What a draw remembers.
+pub struct Memory {
+    naswot: HashMap<Cell, f64>,
+    synflow: HashMap<Cell, SynflowSums>,
+    slope: HashMap<Cell, Slopes>,
 }
 
 /// LossSlope of one training under each fit; `None` where the training diverges.
@@ -68,25 +75,32 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T: Copy> Memo<T> {
-    fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn take(&self) -> HashMap<Cell, T> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn recall(&self, known: HashMap<Cell, T>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
     }
 
     /// The results of `cells`, those not yet known by `compute`, `chunk` at a time.
     fn get(&self, cells: &[Cell], chunk: usize, compute: impl Fn(&[Cell]) -> Result<Vec<T>>) -> Result<Vec<T>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missing: Vec<Cell> = {
+        let mut found: HashMap<Cell, T> = {
             let known = known();
-            cells.iter().copied().filter(|cell| !known.contains_key(cell)).collect()
+            cells.iter().filter_map(|cell| Some((*cell, *known.get(cell)?))).collect()
         };
+        let mut missing: Vec<Cell> = cells.iter().copied().filter(|cell| !found.contains_key(cell)).collect();
         missing.sort_unstable();
         missing.dedup();
         for chunk in missing.chunks(chunk.max(1)) {
             let computed = compute(chunk)?;
-            known().extend(chunk.iter().copied().zip(computed));
+            let computed = || chunk.iter().copied().zip(computed.iter().copied());
+            // Another thread may forget at any time: what this call needs it keeps.
+            found.extend(computed());
+            known().extend(computed());
         }
-        let known = known();
-        Ok(cells.iter().map(|cell| known[cell]).collect())
+        Ok(cells.iter().map(|cell| found[cell]).collect())
     }
 }
 
@@ -139,8 +153,18 @@ impl Draw {
             task: OnceLock::new(),
             naswot: Memo::default(),
             synflow: Memo::default(),
-            slope: Memo::default(),
+            slope: Arc::default(),
         })
+    }
+
+    /// Shares the memory of LossSlope with a draw of another engine, if both train alike: the same drawn weights, apart from the
+    /// classifier's, which LossSlope has no use for, and the same targets and noise. Images are the caller's concern.
+    pub fn share_trainings(&mut self, other: &Draw) {
+        let seeds = |draw: &Draw| (draw.seeds.weight, draw.seeds.target, draw.seeds.noise);
+        let (Some(own), Some(others)) = (&self.networks, &other.networks) else { return };
+        if seeds(self) == seeds(other) && own.slope.alike_but_for_classes(&others.slope) {
+            self.slope = other.slope.clone();
+        }
     }
 
     /// The weights for these cells: the drawn ones, or those of the file, which fit one cell alone.
@@ -192,11 +216,16 @@ impl Draw {
         Ok(Inputs { batch: shared.batch, weights: scores, slope_weights: slope, task: self.task(shared) })
     }
 
-    /// Forgets all results. Weights and LossSlope's task stay.
-    pub fn forget(&self) {
-        self.naswot.forget();
-        self.synflow.forget();
-        self.slope.forget();
+    /// Takes what is remembered, so that nothing is. Weights and LossSlope's task stay.
+    pub fn take(&self) -> Memory {
+        Memory { naswot: self.naswot.take(), synflow: self.synflow.take(), slope: self.slope.take() }
+    }
+
+    /// Remembers again what was taken.
+    pub fn recall(&self, memory: Memory) {
+        self.naswot.recall(memory.naswot);
+        self.synflow.recall(memory.synflow);
+        self.slope.recall(memory.slope);
     }
 
     /// naswot of each cell, −∞ where the kernel is singular.
@@ -252,7 +281,9 @@ mod tests {
     use crate::input::Dataset;
     use crate::measure::{Measure, SlopeFit};
     use crate::plan::{Plan, Purpose};
+    use crate::random::Seeds;
     use crate::space::{Cell, Skeleton};
+    use crate::weights::Init;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Counts the cells that are computed.
@@ -280,6 +311,71 @@ mod tests {
             engine.forget();
             assert_eq!(score(), first);
             assert_eq!(count.0.load(Ordering::Relaxed), 4);
+        }
+    }
+
+    #[test]
+    fn scores_come_whole_while_another_thread_forgets() {
+        let options = Options { batch: 2, dataset: Dataset::ImageNet16, ..Options::default() };
+        let engine = Engine::new(options).unwrap();
+        let cells: Vec<Cell> = Cell::all().step_by(61).collect();
+        let score = || engine.records(&cells, &[Measure::LogSynflow], &()).unwrap();
+        let expected = score();
+        let done = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    engine.forget();
+                }
+            });
+            let found: Vec<_> = (0..5).map(|_| score()).collect();
+            done.store(1, Ordering::Relaxed);
+            assert!(found.iter().all(|found| *found == expected));
+        });
+    }
+
+    #[test]
+    fn what_was_remembered_before_cold_work_is_remembered_after() {
+        let options = Options { batch: 2, dataset: Dataset::ImageNet16, ..Options::default() };
+        let engine = Engine::new(options).unwrap();
+        let count = |cells: &[&str]| {
+            let count = Count::default();
+            let cells: Vec<Cell> = cells.iter().map(|cell| cell.parse().unwrap()).collect();
+            engine.records(&cells, &[Measure::Naswot, Measure::LogSynflow, Measure::LossSlope], &count).unwrap();
+            count.0.into_inner()
+        };
+        assert_eq!(count(&["5", "9930"]), 6);
+        assert_eq!(engine.cold(|| count(&["9930", "1462"])), 6);
+        assert_eq!(count(&["5", "9930", "1462"]), 0);
+    }
+
+    #[test]
+    fn data_sets_that_differ_in_classes_alone_share_trainings() {
+        let options = |dataset| Options { batch: 2, dataset, ..Options::default() };
+        let measures = [Measure::Naswot, Measure::LogSynflow, Measure::LossSlope];
+        let cells = ["5".parse().unwrap(), "9930".parse().unwrap()];
+        let score = |engine: &Engine| {
+            let count = Count::default();
+            (engine.records(&cells, &measures, &count).unwrap(), count.0.into_inner())
+        };
+        let ten = Engine::new(options(Dataset::Cifar10)).unwrap();
+        assert_eq!(score(&ten).1, 6);
+        let alone = Engine::new(options(Dataset::Cifar100)).unwrap();
+        let beside = Engine::beside(options(Dataset::Cifar100), [&ten]).unwrap();
+        assert_eq!(score(&beside), (score(&alone).0, 4));
+        // What the one forgets, the other does.
+        ten.forget();
+        beside.forget();
+        assert_eq!((score(&beside).1, score(&ten).1), (6, 4));
+        // Smaller images, another draw, other weights: nothing is shared.
+        for other in [
+            options(Dataset::ImageNet16),
+            Options { seeds: Seeds::new(1), ..options(Dataset::Cifar100) },
+            Options { seeds: Seeds { noise: 1, ..Seeds::new(0) }, ..options(Dataset::Cifar100) },
+            Options { slope_init: Init::KaimingFanOut, ..options(Dataset::Cifar100) },
+        ] {
+            let beside = Engine::beside(other.clone(), [&ten]).unwrap();
+            assert_eq!(score(&beside).1, 6, "{other:?}");
         }
     }
 

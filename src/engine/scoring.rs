@@ -4,7 +4,7 @@ use super::builder::EngineBuilder;
 use super::columns::Columns;
 use super::configuration::{Configuration, WeightFile};
 use super::device;
-use super::draw::{Draw, Shared};
+use super::draw::{Draw, Memory, Shared};
 use super::inputs::Inputs;
 use super::options::Options;
 use super::record::{Record, Score, Status};
@@ -91,6 +91,24 @@ impl Engine {
         Ok(Engine { options, backend, device_note, threads, origin, batch, regression_images, network, file, draws })
     }
 
+    /// An engine that remembers LossSlope's trainings together with those of `others` that train alike: on the same images by the
+    /// same kernels, with the same weights, targets and noise. CIFAR-10 and CIFAR-100 with the embedded photographs do, since LossSlope
+    /// reads no classifier. What one of them forgets the other forgets.
+    ///
+    /// # Errors
+    /// Those of [`Engine::new`].
+    pub fn beside<'a>(options: Options, others: impl IntoIterator<Item = &'a Engine>) -> Result<Engine> {
+        let mut engine = Engine::new(options)?;
+        for other in others {
+            let kernels = |engine: &Engine| (engine.backend.name(), engine.backend.kernel_set());
+            if kernels(&engine) == kernels(other) && engine.regression_images == other.regression_images {
+                let own = Arc::get_mut(&mut engine.draws).into_iter().flatten();
+                own.zip(other.draws.iter()).for_each(|(own, others)| own.share_trainings(others));
+            }
+        }
+        Ok(engine)
+    }
+
     /// The same engine with LossSlope's line fitted otherwise. Both share images, weights, device, threads and the memory of scores: a
     /// training that one has seen the other need not repeat, and what one forgets the other forgets.
     pub fn refitted(&self, slope_fit: SlopeFit) -> Engine {
@@ -140,7 +158,16 @@ impl Engine {
 
     /// Forgets every score, so that the next call computes again; weights, images and working memory stay. For timings.
     pub fn forget(&self) {
-        self.draws.iter().for_each(Draw::forget);
+        self.draws.iter().for_each(|draw| drop(draw.take()));
+    }
+
+    /// Runs `work` as if nothing had been scored before, for timings; what was remembered is remembered again afterwards, beside
+    /// what `work` had computed.
+    pub fn cold<R>(&self, work: impl FnOnce() -> R) -> R {
+        let before: Vec<Memory> = self.draws.iter().map(Draw::take).collect();
+        let result = work();
+        self.draws.iter().zip(before).for_each(|(draw, memory)| draw.recall(memory));
+        result
     }
 
     /// Everything that decides a score.

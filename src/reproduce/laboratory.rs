@@ -108,8 +108,8 @@ impl<'a> Laboratory<'a> {
         Ok(Laboratory { setting, accuracies, watch, sets, engines: [None, None, None], timed: Vec::new() })
     }
 
-    /// Whether the first run of a row is to be cold, so that it can be timed: the engine forgets every score before. Where there is a
-    /// limit to scores, only methods whose time is published are, and those once; the other rows use what was computed before.
+    /// Whether the first run of a row is to be cold, so that it can be timed: no score computed before is used. Where there is a limit to
+    /// scores, only methods whose time is published are, and those once. The other runs use what was computed before.
     pub fn begins_cold(&self, dataset: Dataset, method: &Method, published: bool) -> bool {
         self.setting.most_scores.is_none() || (published && self.timed(dataset, method).is_none())
     }
@@ -149,11 +149,11 @@ impl<'a> Laboratory<'a> {
         let seeds = self.seeds();
         let weight = if self.setting.weights_per_run { seeds.repeat(run).weight } else { seeds.weight };
         let options = self.options(dataset);
-        let engine = &mut self.engines[dataset as usize];
-        if engine.as_ref().is_none_or(|engine| engine.options().seeds.weight != weight) {
-            *engine = Some(Engine::new(Options { seeds: Seeds { weight, ..seeds }, ..options })?);
+        if self.engines[dataset as usize].as_ref().is_none_or(|engine| engine.options().seeds.weight != weight) {
+            let options = Options { seeds: Seeds { weight, ..seeds }, ..options };
+            self.engines[dataset as usize] = Some(Engine::beside(options, self.engines.iter().flatten())?);
         }
-        let Some(engine) = engine.as_ref() else {
+        let Some(engine) = self.engines[dataset as usize].as_ref() else {
             return Err(Error::Internal("an engine that was just made is not there".to_string()));
         };
         let watch = Counted { watch: self.watch, computed: AtomicUsize::new(0) };
@@ -187,9 +187,10 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Forgets what the engine remembers, so that what follows is cold.
-    pub fn forget(&self) {
-        self.engine.forget();
+    /// Runs `work` as if no score had been computed before; what was is there again afterwards.
+    pub fn cold<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let engine = self.engine;
+        engine.cold(|| work(self))
     }
 
     /// Where the scores asked for so far came from; the count begins anew.

@@ -2,7 +2,7 @@
 
 use super::correlation::NO_TABLE;
 use super::entry::{Entry, Found, Origin, Quantity, Reproduction};
-use super::laboratory::Laboratory;
+use super::laboratory::{Bench, Laboratory};
 use super::paper::{self, Published, DRAWN};
 use crate::error::Result;
 use crate::input::Dataset;
@@ -208,10 +208,8 @@ impl Row {
             let live = !self.method.needs_scores().is_empty();
             if live {
                 let mut bench = lab.bench(dataset, run)?;
-                if run == 0 && cold {
-                    bench.forget();
-                }
-                outcomes.push(self.method.run(&mut bench, trained.as_ref(), seeds.search, run)?);
+                let search = |bench: &mut Bench| self.method.run(bench, trained.as_ref(), seeds.search, run);
+                outcomes.push(if run == 0 && cold { bench.cold(search)? } else { search(&mut bench)? });
                 let of_run = bench.take_origin();
                 if run == 0 && cold && of_run.from_files == 0 && of_run.computed > 0 {
                     cold_seconds = outcomes.last().map(|outcome| outcome.seconds.total);

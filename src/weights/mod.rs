@@ -64,6 +64,16 @@ impl Weights {
         }
     }
 
+    /// Whether both are drawn by the same recipe for networks that differ in their classes at most: all tensors but the
+    /// classifier's are then equal.
+    pub fn alike_but_for_classes(&self, other: &Weights) -> bool {
+        let key = |weights: &Weights| match weights.given {
+            None => weights.recipe.map(|recipe| (recipe, Skeleton { classes: 0, ..weights.skeleton })),
+            Some(_) => None,
+        };
+        key(self).is_some() && key(self) == key(other)
+    }
+
     /// The network that the weights fit.
     pub fn skeleton(&self) -> &Skeleton {
         &self.skeleton
